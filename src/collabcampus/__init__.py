@@ -1,0 +1,1 @@
+"""CollabCampus: an event-sourced, real-time backend for project boards."""

@@ -1,0 +1,157 @@
+"""Why a command is declined.
+
+The class name in snake_case is the code on the wire, the docstring is the message, the keyword
+arguments are the details. Six categories say what kind of refusal it is:
+
+    Refused
+    ├── Unauthenticated  who asks is not known
+    ├── Invalid      the command can never succeed as it is
+    ├── Forbidden    the actor is a member without the right
+    ├── NotFound     what it names does not exist for this actor
+    ├── Conflict     it disagrees with what is already there
+    └── Busy         try again later
+"""
+
+import re
+from typing import Any
+
+_WORD = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+class Refused(Exception):
+    """The command was refused."""
+
+    def __init__(self, **details: Any) -> None:
+        """Keep `details`: JSON-ready values under camelCase names, sent beside code and message."""
+        super().__init__(self.message)
+        self.details = details
+
+    @property
+    def code(self) -> str:
+        """The stable code clients match on, such as `task_not_found`."""
+        return _WORD.sub("_", type(self).__name__).lower()
+
+    @property
+    def message(self) -> str:
+        """One sentence for people."""
+        return (type(self).__doc__ or "").strip()
+
+    def as_error(self) -> dict[str, Any]:
+        """What an acknowledgement says: code, message and the details."""
+        return {"code": self.code, "message": self.message, **self.details}
+
+
+class Unauthenticated(Refused):
+    """You are not signed in."""
+
+
+class Invalid(Refused):
+    """The command is not valid."""
+
+
+class Forbidden(Refused):
+    """You may not do this in this project."""
+
+
+class NotFound(Refused):
+    """There is no such thing."""
+
+
+class Conflict(Refused):
+    """The command conflicts with the current state."""
+
+
+class Busy(Refused):
+    """The server is busy; try again shortly."""
+
+
+class RoleTooLow(Forbidden):
+    """Your role in this project does not allow this."""
+
+
+class RoleAboveYourOwn(Forbidden):
+    """Nobody grants or takes a role above their own."""
+
+
+class ProjectNotFound(NotFound):
+    """There is no such project."""
+
+
+class TaskNotFound(NotFound):
+    """There is no such task."""
+
+
+class ColumnNotFound(NotFound):
+    """There is no such column in this project."""
+
+
+class MemberNotFound(NotFound):
+    """This person is not a member of the project."""
+
+
+class UserNotFound(NotFound):
+    """Nobody is registered under this name."""
+
+
+class NeighbourNotFound(NotFound):
+    """The task named as neighbour is not in that column."""
+
+
+class IdTaken(Conflict):
+    """This id has been used before; ids are never used twice."""
+
+
+class CommandIdReused(Conflict):
+    """This commandId was already used for another command."""
+
+
+class AlreadyMember(Conflict):
+    """This person is a member already."""
+
+
+class LastOwner(Conflict):
+    """A project keeps at least one owner."""
+
+
+class StalePosition(Conflict):
+    """The project has moved on since the position you named."""
+
+
+class LimitReached(Conflict):
+    """A limit of the project is reached."""
+
+
+class NotAMember(Invalid):
+    """Only members can be assigned."""
+
+
+class DuplicateColumn(Invalid):
+    """Two columns of a project cannot have the same id."""
+
+
+class NothingSaid(Invalid):
+    """The command says nothing to do."""
+
+
+class Contradiction(Invalid):
+    """The task named before must come after the one named after."""
+
+
+class Overloaded(Busy):
+    """The project is written to by too many at once; try again shortly."""
+
+
+class Unavailable(Busy):
+    """The log cannot be reached right now; nothing was changed for certain, try again shortly."""
+
+
+class InvalidPayload(Invalid):
+    """The payload is not what this command takes."""
+
+
+class UnknownEvent(Invalid):
+    """There is no such event."""
+
+
+class NotInRoom(Conflict):
+    """Join the project first."""

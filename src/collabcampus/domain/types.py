@@ -1,0 +1,36 @@
+"""The shapes of values on the wire and in the log, as msgspec constraints.
+
+Texts hold neither NUL (jsonb has none) nor lone surrogates (UTF-8 has none).
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from collabcampus.domain import limits
+
+_CLEAN = r"^[^\u0000\ud800-\udfff]*$"
+_CLEAN_LINE = r"^(?=.*\S)[^\u0000-\u001f\u007f\ud800-\udfff]*$"
+_CLEAN_TEXT = r"^(?=[\s\S]*\S)[^\u0000\ud800-\udfff]*$"
+
+Id = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z",
+        description="A UUID in its canonical lower-case form",
+    ),
+]
+Slug = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\Z", max_length=limits.COLUMN_ID_LENGTH)]
+Role = Literal["owner", "editor", "viewer"]
+
+ProjectName = Annotated[str, Meta(max_length=limits.PROJECT_NAME_LENGTH, pattern=_CLEAN_LINE)]
+ColumnName = Annotated[str, Meta(max_length=limits.COLUMN_NAME_LENGTH, pattern=_CLEAN_LINE)]
+Title = Annotated[str, Meta(max_length=limits.TASK_TITLE_LENGTH, pattern=_CLEAN_LINE)]
+Description = Annotated[str, Meta(max_length=limits.DESCRIPTION_LENGTH, pattern=_CLEAN)]
+MessageText = Annotated[str, Meta(max_length=limits.MESSAGE_LENGTH, pattern=_CLEAN_TEXT)]
+EmailAddress = Annotated[
+    str, Meta(max_length=254, pattern=r"^[^@\s\u0000\ud800-\udfff]+@[^@\s\u0000\ud800-\udfff]+\Z")
+]
+
+ROLES: tuple[Role, ...] = ("viewer", "editor", "owner")
+"""Lowest first."""

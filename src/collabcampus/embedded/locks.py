@@ -1,0 +1,48 @@
+"""File locks that a process holds for as long as it lives, however it ends."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+POLL_S = 0.01
+
+
+def open_lock(path: Path) -> int:
+    """A descriptor of the lock file; no child inherits it unless told to."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def try_lock(descriptor: int, *, shared: bool = False) -> bool:
+    """Take the lock if it is free right now."""
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_free(path: Path) -> bool:
+    """Whether nobody holds the lock."""
+    descriptor = open_lock(path)
+    try:
+        return try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def held(path: Path, timeout_s: float) -> Iterator[None]:
+    """Hold the lock for a while; TimeoutError when somebody else does for too long."""
+    descriptor = open_lock(path)
+    deadline = time.monotonic() + timeout_s
+    try:
+        while not try_lock(descriptor):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"another process is starting or stopping the server: {path} is held")
+            time.sleep(POLL_S)
+        yield
+    finally:
+        os.close(descriptor)

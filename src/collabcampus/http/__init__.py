@@ -1,0 +1,1 @@
+"""HTTP: thin Litestar controllers, one file a resource, every error a problem+json with a stable code."""

@@ -1,0 +1,84 @@
+"""Who asks, and under which conditions: read from the headers of a request, the same way for every call."""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+from litestar.exceptions import ValidationException
+from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
+from litestar.params import Parameter
+from msgspec import Struct
+
+from collabcampus.domain.project import Actor
+from collabcampus.domain.types import Id
+from collabcampus.identity import Claims, Identity
+from collabcampus.identity.errors import TokenMissing
+
+BEARER = "bearer "
+
+SignedIn = Request[Claims, str, State]
+"""A request whose bearer token was good."""
+
+
+class BearerToken(AbstractAuthenticationMiddleware):
+    """Demands a good access token for every call that is not excluded from it."""
+
+    async def authenticate_request(self, connection: ASGIConnection[Any, Any, Any, Any]) -> AuthenticationResult:
+        header = connection.headers.get("authorization", "")
+        if not header.lower().startswith(BEARER):
+            raise TokenMissing
+        token = header[len(BEARER) :].strip()
+        identity: Identity = connection.app.state.identity
+        return AuthenticationResult(user=identity.authenticate(token), auth=token)
+
+
+class Intent(Struct, frozen=True):
+    """What a mutation brings beside its body: who asks, its commandId, the position it expects."""
+
+    actor: Actor
+    command_id: str | None
+    expected: int | None
+
+
+def intent(
+    request: Request[Claims, str, State],
+    idempotency_key: Annotated[
+        str | None,
+        Parameter(header="Idempotency-Key", description="The commandId, a UUID: sent twice, it happens once"),
+    ] = None,
+    if_match: Annotated[
+        str | None,
+        Parameter(header="If-Match", description='The project\'s position as `"12"`; 412 if it has moved on'),
+    ] = None,
+) -> Intent:
+    """The intent of this request; a 400 where a header is not what it must be."""
+    return Intent(Actor(request.user.user_id), _command_id(idempotency_key), _expected(if_match))
+
+
+def etag(position: int) -> dict[str, str]:
+    """The header that says at which position a project was read."""
+    return {"ETag": f'"{position}"'}
+
+
+def _command_id(header: str | None) -> str | None:
+    if header is None:
+        return None
+    try:
+        return msgspec.convert(header, Id)
+    except msgspec.ValidationError:
+        raise _bad("Idempotency-Key", "a UUID in its canonical form is expected") from None
+
+
+def _expected(header: str | None) -> int | None:
+    if header is None or header.strip() == "*":
+        return None
+    digits = header.strip().removeprefix("W/").strip('"')
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
+        raise _bad("If-Match", 'a position such as "12" is expected')
+    return int(digits)
+
+
+def _bad(key: str, message: str) -> ValidationException:
+    return ValidationException(extra=[{"key": key, "message": message}])

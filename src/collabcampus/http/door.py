@@ -1,0 +1,41 @@
+"""The way from HTTP to the live projects: reads with the reader's right, commands through `submit`."""
+
+from typing import Any
+
+from litestar import Response
+
+from collabcampus.domain import commands as c
+from collabcampus.domain.decide import require_member
+from collabcampus.domain.project import Actor, Project
+from collabcampus.http.access import Intent, SignedIn, etag
+from collabcampus.identity import Identity
+from collabcampus.live import views
+from collabcampus.live.projects import Projects
+from collabcampus.log.database import Database
+
+
+class Door:
+    """What every controller needs of the rooms behind it."""
+
+    def __init__(self, database: Database, projects: Projects[Any], identity: Identity) -> None:
+        self.database, self.projects, self.identity = database, projects, identity
+
+    async def read(self, project_id: str, request: SignedIn) -> tuple[Project, views.Names]:
+        """The project as it is now, for one of its members, and the members' names."""
+        live = await self.projects.open(project_id)
+        state = live.state
+        require_member(state, Actor(request.user.user_id))
+        return state, await self.identity.names(state.members)
+
+    async def submit(
+        self, command: c.Command, intent: Intent, project_id: str | None = None, *, status: int = 200
+    ) -> Response[dict[str, Any]]:
+        """Carry a command out and answer with what it made or changed, and the position."""
+        command = await self.identity.resolve(command)
+        answer = await self.projects.submit(
+            command, intent.actor, project_id, command_id=intent.command_id, expected=intent.expected
+        )
+        names = await self.identity.names(answer.project.members)
+        keys = [recorded.event.key for recorded in answer.events]
+        view = views.outcome(command, answer.project, keys, names)
+        return Response(view, status_code=status, headers=etag(answer.position))

@@ -1,0 +1,27 @@
+"""Whether the server lives, and whether it can serve."""
+
+from collections.abc import Awaitable, Callable
+
+from litestar import Controller, Response, get
+
+Ready = Callable[[], Awaitable[bool]]
+
+
+class HealthController(Controller):
+    """`/health`."""
+
+    path = "/health"
+    tags = ("health",)
+    opt = {"exclude_from_auth": True}
+    security = ()
+
+    @get("/live")
+    async def live(self) -> dict[str, str]:
+        """The process answers."""
+        return {"status": "live"}
+
+    @get("/ready")
+    async def ready(self, ready: Ready) -> Response[dict[str, str]]:
+        """The log can be written and is being followed; 503 otherwise."""
+        good = await ready()
+        return Response({"status": "ready" if good else "not ready"}, status_code=200 if good else 503)

@@ -1,0 +1,76 @@
+"""Signing up, in and out."""
+
+from typing import Any
+
+from litestar import Controller, Request, get, post
+from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
+from msgspec import Struct
+
+from collabcampus import identity as who
+from collabcampus.http.access import SignedIn
+from collabcampus.identity import Identity
+from collabcampus.identity.errors import BadCredentials
+
+
+class _Body(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    pass
+
+
+class Register(_Body, frozen=True):
+    """A new account."""
+
+    email: str
+    name: str
+    password: str
+
+
+class Login(_Body, frozen=True):
+    """Who signs in; `password` is taken for `pwd` too."""
+
+    email: str
+    pwd: str | None = None
+    password: str | None = None
+
+
+class Refresh(_Body, frozen=True):
+    """The refresh token that a sign-in gave."""
+
+    refresh_token: str
+
+
+class PeopleController(Controller):
+    """Accounts and sessions."""
+
+    tags = ("people",)
+
+    @post("/register", opt={"exclude_from_auth": True}, security=[])
+    async def register(self, data: Register, request: Request[Any, Any, Any], identity: Identity) -> who.SignedIn:
+        """Make an account and sign in."""
+        return await identity.register(data.email, data.name, data.password, _agent(request))
+
+    @post("/login", status_code=HTTP_200_OK, opt={"exclude_from_auth": True}, security=[])
+    async def login(self, data: Login, request: Request[Any, Any, Any], identity: Identity) -> who.SignedIn:
+        """Sign in with e-mail address and password."""
+        password = data.pwd if data.pwd is not None else data.password
+        if password is None:
+            raise BadCredentials
+        return await identity.login(data.email, password, _agent(request))
+
+    @post("/refresh", status_code=HTTP_200_OK, opt={"exclude_from_auth": True}, security=[])
+    async def refresh(self, data: Refresh, identity: Identity) -> who.SignedIn:
+        """Trade a refresh token for fresh tokens; the old one is dead."""
+        return await identity.refresh(data.refresh_token)
+
+    @post("/logout", status_code=HTTP_204_NO_CONTENT)
+    async def logout(self, request: SignedIn, identity: Identity) -> None:
+        """End this session: its tokens are refused and its sockets closed."""
+        await identity.logout(request.user.session_id)
+
+    @get("/me")
+    async def me(self, request: SignedIn, identity: Identity) -> who.User:
+        """Who is signed in."""
+        return await identity.user(request.user.user_id)
+
+
+def _agent(request: Request[Any, Any, Any]) -> str:
+    return request.headers.get("user-agent", "")[:200]

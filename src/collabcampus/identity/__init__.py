@@ -1,0 +1,138 @@
+"""Who people are: accounts, passwords, tokens and sessions; knows no HTTP and no Socket.IO."""
+
+import secrets
+from collections.abc import Iterable
+from datetime import timedelta
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from collabcampus.domain import commands as c
+from collabcampus.domain.errors import UserNotFound
+from collabcampus.identity import errors
+from collabcampus.identity.accounts import Accounts, User
+from collabcampus.identity.passwords import Passwords, require_strong
+from collabcampus.identity.sessions import SESSIONS_CHANNEL, Sessions
+from collabcampus.identity.tokens import LIFE_S, SHORTEST_SECRET, Claims, Tokens
+from collabcampus.log.database import Database
+
+__all__ = ["SESSIONS_CHANNEL", "Claims", "Identity", "SignedIn", "User"]
+
+
+class SignedIn(Struct, frozen=True, rename="camel"):
+    """What signing in gives; `expires_in` in seconds."""
+
+    token: str
+    refresh_token: str
+    expires_in: int
+    user: User
+
+    def __repr__(self) -> str:
+        return f"SignedIn(user={self.user.id})"
+
+
+class Identity:
+    """Registers, signs in and out, and tells who a token speaks for."""
+
+    def __init__(self, database: Database, *, secret: str | None, refresh_grace: int) -> None:
+        """`secret` signs tokens instead of the database's own; `refresh_grace` in seconds."""
+        self._database, self._secret = database, secret
+        self.accounts = Accounts(database)
+        self.sessions = Sessions(database, timedelta(seconds=refresh_grace))
+        self._passwords = Passwords()
+        self._tokens: Tokens | None = None
+
+    async def open(self) -> None:
+        """Get the keys, made on the first start of all, and learn which sessions have ended."""
+        self._tokens = Tokens(self._secret.encode() if self._secret else await self._stored("access"))
+        self.sessions.secret = await self._stored("refresh")
+        await self.sessions.load()
+
+    def close(self) -> None:
+        """End the threads that hash."""
+        self._passwords.close()
+
+    async def register(self, email: str, name: str, password: str, user_agent: str) -> SignedIn:
+        """A new account, signed in. EmailTaken, InvalidEmail, InvalidName or WeakPassword otherwise."""
+        require_strong(password, email)
+        users = await self.accounts.add([(email, name)], await self._passwords.hash(password))
+        return await self._sign_in(users[0], user_agent)
+
+    async def register_many(
+        self, people: list[tuple[str, str]], password: str, life_s: int
+    ) -> list[tuple[User, str]]:
+        """Accounts by (email, name) with one password between them, and an access token each: for demos."""
+        users = await self.accounts.add(people, await self._passwords.hash(password))
+        begun = [(user, await self.sessions.begin(user.id, "demo")) for user in users]
+        return [(user, self.tokens.issue(user.id, session_id, life_s)) for user, (session_id, _) in begun]
+
+    async def login(self, email: str, password: str, user_agent: str) -> SignedIn:
+        """Sign in. BadCredentials, at the same cost, for an unknown address and for a wrong password."""
+        known = await self.accounts.credentials(email)
+        if not await self._passwords.verify(known[1] if known else None, password) or known is None:
+            raise errors.BadCredentials
+        user, stored, disabled = known
+        if disabled:
+            raise errors.AccountDisabled
+        if self._passwords.outdated(stored):
+            await self.accounts.set_hash(user.id, await self._passwords.hash(password))
+        return await self._sign_in(user, user_agent)
+
+    async def refresh(self, refresh_token: str) -> SignedIn:
+        """Fresh tokens for a refresh token, which is dead then. BadRefreshToken otherwise."""
+        user_id, session_id, successor = await self.sessions.turn(refresh_token)
+        return SignedIn(self.tokens.issue(user_id, session_id), successor, LIFE_S, await self.user(user_id))
+
+    async def logout(self, session_id: str) -> None:
+        """End a session: its tokens are refused from now on, on every node."""
+        await self.sessions.end(session_id, "signed out")
+
+    def authenticate(self, token: str) -> Claims:
+        """Who an access token speaks for; an Unauthenticated that says why not otherwise."""
+        claims = self.tokens.check(token)
+        if self.sessions.has_ended(claims.session_id):
+            raise errors.SessionEnded
+        return claims
+
+    async def user(self, user_id: str) -> User:
+        """The account with this id; TokenInvalid where it is gone, since only tokens ask."""
+        user = await self.accounts.user(user_id)
+        if user is None:
+            raise errors.TokenInvalid
+        return user
+
+    async def names(self, user_ids: Iterable[str]) -> dict[str, str]:
+        """People's names by id."""
+        return await self.accounts.names(user_ids)
+
+    async def resolve(self, command: c.Command) -> c.Command:
+        """Name the person a command adds by id; UserNotFound for somebody who is not registered."""
+        if not isinstance(command, c.AddMember):
+            return command
+        if command.user_id is not UNSET:
+            found = await self.accounts.user(command.user_id)
+        else:
+            known = None if command.email is UNSET else await self.accounts.credentials(command.email)
+            found = known[0] if known else None
+        if found is None:
+            raise UserNotFound
+        return msgspec.structs.replace(command, user_id=found.id, email=UNSET)
+
+    @property
+    def tokens(self) -> Tokens:
+        """The signing key in use."""
+        assert self._tokens, "opened before use"
+        return self._tokens
+
+    async def _sign_in(self, user: User, user_agent: str) -> SignedIn:
+        session_id, refresh_token = await self.sessions.begin(user.id, user_agent)
+        return SignedIn(self.tokens.issue(user.id, session_id), refresh_token, LIFE_S, user)
+
+    async def _stored(self, name: str) -> bytes:
+        """A secret of the database's, made by whoever comes first."""
+        await self._database.fetch(
+            "INSERT INTO secrets (name, secret) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING 1",
+            name,
+            secrets.token_bytes(SHORTEST_SECRET),
+        )
+        return bytes((await self._database.fetch("SELECT secret FROM secrets WHERE name = %s", name))[0][0])

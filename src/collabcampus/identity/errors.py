@@ -1,0 +1,47 @@
+"""Why somebody is not let in, or not registered: the class name is the wire code, the docstring the message."""
+
+from collabcampus.domain.errors import Conflict, Forbidden, Invalid, Unauthenticated
+
+
+class TokenMissing(Unauthenticated):
+    """An access token is needed."""
+
+
+class TokenInvalid(Unauthenticated):
+    """The access token is not valid."""
+
+
+class TokenExpired(Unauthenticated):
+    """The access token has expired."""
+
+
+class SessionEnded(Unauthenticated):
+    """The session has ended; sign in again."""
+
+
+class BadCredentials(Unauthenticated):
+    """The e-mail address or the password is wrong."""
+
+
+class BadRefreshToken(Unauthenticated):
+    """The refresh token is not valid; sign in again."""
+
+
+class AccountDisabled(Forbidden):
+    """This account is disabled."""
+
+
+class EmailTaken(Conflict):
+    """Somebody is registered with this e-mail address already."""
+
+
+class WeakPassword(Invalid):
+    """The password is too weak."""
+
+
+class InvalidEmail(Invalid):
+    """This is not an e-mail address."""
+
+
+class InvalidName(Invalid):
+    """A name has 1 to 100 characters, none of them a control character."""

@@ -1,0 +1,90 @@
+"""Passwords: argon2id in a bounded pool of threads, so that the loop never waits for one."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from collabcampus.identity.errors import WeakPassword
+
+MEMORY_KIB = 19 * 1024
+PASSES = 2
+LANES = 1
+THREADS = 2
+
+T = TypeVar("T")
+SHORTEST, LONGEST = 12, 128
+
+# The most common ones that are long enough to get this far; shorter ones are refused by length. No package
+# that is kept up lists long ones alone, and the well-known lists hold hardly any of twelve characters or more.
+COMMON = frozenset(
+    {
+        "123456789012", "1234567890123", "12345678910111213", "password1234", "password12345", "passwordpassword",
+        "qwertyuiop12", "qwertyuiop123", "qwertyuiopasdfghjkl", "1q2w3e4r5t6y", "1q2w3e4r5t6y7u8i", "iloveyou1234",
+        "administrator", "letmeinletmein", "abcdefghijkl", "abcdefghijklmnopqrstuvwxyz", "abcd12345678",
+        "changeme1234", "welcome12345", "correcthorsebatterystaple", "password123!", "adminadminadmin",
+    }
+)  # fmt: skip
+
+
+def require_strong(password: str, email: str) -> None:
+    """WeakPassword with its `reason` for one too short, too long, common or the address itself."""
+    reason = None
+    if not SHORTEST <= len(password) <= LONGEST:
+        reason = f"{SHORTEST} to {LONGEST} characters are needed"
+    elif "\0" in password or not _is_utf8(password):
+        reason = "it holds characters that are not text"
+    elif password.lower() in COMMON or len(set(password)) < 4:
+        reason = "it is among the first that are guessed"
+    elif password.lower() == email.lower():
+        reason = "it is the e-mail address"
+    if reason:
+        raise WeakPassword(reason=reason)
+
+
+class Passwords:
+    """Hashes and verifies; unknown people cost the same as known ones."""
+
+    def __init__(self) -> None:
+        self._hasher = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="passwords")
+        self._nobodys = self._hasher.hash("the password of nobody at all")
+
+    async def hash(self, password: str) -> str:
+        """The encoded argon2id hash."""
+        return await self._run(self._hasher.hash, password)
+
+    async def verify(self, stored: str | None, password: str) -> bool:
+        """Whether it is the password of this hash; None takes the same time and is never it."""
+        matches = await self._run(self._matches, stored or self._nobodys, password)
+        return matches and stored is not None
+
+    def outdated(self, stored: str) -> bool:
+        """Whether the hash was made with weaker parameters than today's."""
+        return self._hasher.check_needs_rehash(stored)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _matches(self, stored: str, password: str) -> bool:
+        if len(password) > LONGEST or not _is_utf8(password):
+            password = ""
+        try:
+            return self._hasher.verify(stored, password)
+        except (VerificationError, InvalidHashError):
+            return False
+
+    async def _run(self, work: Callable[..., T], *values: str) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *values)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,117 @@
+"""Sessions: refresh tokens that are used once, and the end of a session heard on every node."""
+
+import base64
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import uuid_utils
+
+from collabcampus.identity.errors import BadRefreshToken
+from collabcampus.log.database import Database
+
+SESSIONS_CHANNEL = "collabcampus_sessions"
+REFRESH_LIFE = timedelta(days=30)
+ENDED_KEPT_S = 2 * 3_600
+"""How long an ended session is remembered: longer than any access token lives."""
+
+
+class Sessions:
+    """One person's sign-ins: each a session, each with a chain of refresh tokens."""
+
+    def __init__(self, database: Database, grace: timedelta) -> None:
+        """Within `grace` a used refresh token gives the same successor again; later its use ends the session."""
+        self._database, self._grace = database, grace
+        self._ended: dict[str, float] = {}
+        self.secret = b""
+        self.on_end: list[Callable[[str], None]] = []
+
+    async def begin(self, user_id: str, user_agent: str) -> tuple[str, str]:
+        """A new session: its id and its first refresh token."""
+        session_id, token = str(uuid_utils.uuid7()), secrets.token_urlsafe(32)
+        await self._database.fetch(
+            "WITH begun AS (INSERT INTO sessions (session_id, user_id, user_agent) VALUES (%s, %s, %s)) "
+            "INSERT INTO refresh_tokens (digest, session_id, expires_at) VALUES (%s, %s, now() + %s) RETURNING 1",
+            session_id, user_id, user_agent, _digest(token), session_id, REFRESH_LIFE,
+        )  # fmt: skip
+        return session_id, token
+
+    async def turn(self, token: str) -> tuple[str, str, str]:
+        """Trade a refresh token for its successor: user id, session id, token. BadRefreshToken otherwise.
+
+        The successor follows from the token and a secret of ours: whoever asks twice within the grace gets the
+        same, and nothing but hashes is stored.
+        """
+        successor = self._successor(token)
+        stolen = None
+        async with self._database.connection() as connection, connection.transaction():
+            result = await connection.execute(
+                "SELECT t.session_id, s.user_id, t.used_at IS NOT NULL, t.used_at < now() - %s "
+                "FROM refresh_tokens AS t JOIN sessions AS s USING (session_id) JOIN accounts AS a USING (user_id) "
+                "WHERE t.digest = %s AND t.expires_at > now() AND s.ended_at IS NULL AND a.disabled_at IS NULL "
+                "FOR UPDATE OF t",
+                (self._grace, _digest(token)),
+            )
+            row = await result.fetchone()
+            if row is None:
+                raise BadRefreshToken
+            session_id, user_id, used, too_late = row
+            if used and (too_late or not self._grace):
+                stolen = session_id
+            elif not used:
+                await connection.execute(
+                    "UPDATE refresh_tokens SET used_at = now() WHERE digest = %s", (_digest(token),)
+                )
+                await connection.execute(
+                    "INSERT INTO refresh_tokens (digest, session_id, expires_at) VALUES (%s, %s, now() + %s)",
+                    (_digest(successor), session_id, REFRESH_LIFE),
+                )
+                await connection.execute(
+                    "UPDATE sessions SET last_used_at = now() WHERE session_id = %s", (session_id,)
+                )
+        if stolen:
+            await self.end(stolen, "a refresh token was used twice")
+            raise BadRefreshToken
+        return user_id, session_id, successor
+
+    async def end(self, session_id: str, reason: str) -> None:
+        """End a session here and, by notification, on every node."""
+        await self._database.fetch(
+            "WITH ended AS (UPDATE sessions SET ended_at = now(), end_reason = %s "
+            "WHERE session_id = %s AND ended_at IS NULL) SELECT pg_notify(%s, %s)",
+            reason, session_id, SESSIONS_CHANNEL, session_id,
+        )  # fmt: skip
+        self.heard(session_id)
+
+    async def load(self) -> None:
+        """Read which sessions ended lately: at the start, and whenever notifications may have been missed."""
+        rows = await self._database.fetch(
+            "SELECT session_id FROM sessions WHERE ended_at > now() - %s", timedelta(seconds=ENDED_KEPT_S)
+        )
+        for (session_id,) in rows:
+            self.heard(session_id)
+
+    def heard(self, session_id: str) -> None:
+        """A session has ended, on whichever node."""
+        if session_id in self._ended:
+            return
+        now = time.monotonic()
+        self._ended = {each: at for each, at in self._ended.items() if at > now - ENDED_KEPT_S}
+        self._ended[session_id] = now
+        for tell in self.on_end:
+            tell(session_id)
+
+    def has_ended(self, session_id: str) -> bool:
+        """Whether this session is known to have ended."""
+        return session_id in self._ended
+
+    def _successor(self, token: str) -> str:
+        mac = hmac.digest(self.secret, b"refresh " + token.encode("utf-8", "replace"), "sha256")
+        return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()

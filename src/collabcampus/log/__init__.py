@@ -1,0 +1,1 @@
+"""PostgreSQL: the schema and its migrations, the append, reading, following and verifying the log."""

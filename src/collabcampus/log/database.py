@@ -1,0 +1,101 @@
+"""One pool of connections to PostgreSQL, all of them working as the app's least-privilege role."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.types.string import TextLoader
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+
+from collabcampus.domain.errors import Unavailable
+
+APP_ROLE = "collabcampus_app"
+OLDEST_SERVER = 15
+STATEMENT_TIMEOUT_MS = 10_000
+LOCK_TIMEOUT_MS = 2_000
+POOL_TIMEOUT_S = 5.0
+POOL_MIN, POOL_MAX = 2, 10
+MUST_BE_ON = ("fsync", "full_page_writes", "synchronous_commit")
+
+Connection = AsyncConnection[tuple[Any, ...]]
+Pool = AsyncConnectionPool[Connection]
+
+
+class UnfitServer(Exception):
+    """The PostgreSQL server is too old, or set so that acknowledged writes could be lost."""
+
+
+class Database:
+    """A pool on `conninfo`; uuids are read as strings, every statement is a transaction of its own."""
+
+    def __init__(self, conninfo: str, *, most: int = POOL_MAX) -> None:
+        self.conninfo = conninfo
+        self.pool: Pool = AsyncConnectionPool(
+            conninfo,
+            min_size=min(POOL_MIN, most),
+            max_size=most,
+            open=False,
+            timeout=POOL_TIMEOUT_S,
+            configure=configure,
+            kwargs={"autocommit": True},
+            name="collabcampus",
+        )
+
+    async def open(self) -> None:
+        """Connect; UnfitServer where the server must not be trusted with the log."""
+        await self.pool.open(wait=True, timeout=POOL_TIMEOUT_S)
+        async with self.pool.connection() as connection:
+            await require_fit(connection)
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self.pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection for one piece of work; Unavailable when there is none or it is lost."""
+        with unavailable():
+            async with self.pool.connection() as connection:
+                yield connection
+
+    async def fetch(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """All rows of one query. Its text is a constant of ours, never made of input."""
+        async with self.connection() as connection:
+            return await (await connection.execute(query.encode(), values)).fetchall()
+
+
+async def configure(connection: Connection) -> None:
+    """Make a fresh connection ours: least privilege, bounded waits, uuids as strings."""
+    connection.adapters.register_loader("uuid", TextLoader)
+    await connection.execute(
+        f"SET ROLE {APP_ROLE}; SET statement_timeout = {STATEMENT_TIMEOUT_MS}; "
+        f"SET lock_timeout = {LOCK_TIMEOUT_MS}; SET TimeZone = 'UTC'"
+    )
+
+
+async def require_fit(connection: Connection) -> None:
+    """UnfitServer for one older than 15, or with fsync, full_page_writes or synchronous_commit off."""
+    version = connection.info.server_version // 10_000
+    if version < OLDEST_SERVER:
+        raise UnfitServer(f"PostgreSQL {version} is too old: {OLDEST_SERVER} or later is needed")
+    for name in MUST_BE_ON:
+        row = await (await connection.execute("SELECT current_setting(%s)", (name,))).fetchone()
+        if row and row[0] == "off":
+            raise UnfitServer(f"{name} is off on this server: what it acknowledges could be lost")
+
+
+@contextmanager
+def unavailable() -> Iterator[None]:
+    """Turn time-outs and lost connections into Unavailable: a 503, not a 500."""
+    try:
+        yield
+    except (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        psycopg.errors.QueryCanceled,
+        PoolTimeout,
+        TooManyRequests,
+    ) as error:
+        raise Unavailable from error

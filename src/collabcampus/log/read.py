@@ -1,0 +1,101 @@
+"""Reading the log and the read models."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from msgspec import Struct
+
+from collabcampus.domain import events as e
+from collabcampus.log.database import Database
+
+PAGE = 1_000
+
+_EVENTS = """
+    SELECT project_id, position, actor, command_id, rfc3339(at), type, data::text FROM events
+    WHERE project_id = %s AND position > %s ORDER BY position LIMIT %s
+"""
+
+
+class Answered(Struct, frozen=True):
+    """What a commandId was answered: `events` events, the last at `position`; `digest` of its content."""
+
+    digest: bytes
+    position: int
+    events: int
+
+
+async def events_after(database: Database, project_id: str, position: int, limit: int = PAGE) -> list[e.Recorded]:
+    """A project's events after a position, oldest first, at most `limit`."""
+    rows = await database.fetch(_EVENTS, project_id, position, limit)
+    return [_recorded(row) for row in rows]
+
+
+async def history(database: Database, project_id: str, after: int = 0) -> AsyncIterator[e.Recorded]:
+    """All of a project's events after a position, oldest first, a page in memory at a time."""
+    while page := await events_after(database, project_id, after):
+        for recorded in page:
+            yield recorded
+        after = page[-1].position
+        if len(page) < PAGE:
+            return
+
+
+async def heads(database: Database, project_ids: list[str]) -> dict[str, int]:
+    """The heads of these projects, those that exist."""
+    rows = await database.fetch(
+        "SELECT project_id, position FROM heads WHERE project_id = ANY(%s::uuid[])", project_ids
+    )
+    return dict(rows)
+
+
+async def answered(database: Database, project_id: str, command_id: str) -> Answered | None:
+    """What this commandId was answered in this project, None for a new one."""
+    rows = await database.fetch(
+        "SELECT digest, position, events FROM commands WHERE project_id = %s AND command_id = %s",
+        project_id,
+        command_id,
+    )
+    return Answered(*rows[0]) if rows else None
+
+
+async def project_of(database: Database, unique_id: str) -> str | None:
+    """The project that an id from the directory belongs to: a task's."""
+    rows = await database.fetch("SELECT project_id FROM directory WHERE id = %s", unique_id)
+    return str(rows[0][0]) if rows else None
+
+
+async def projects_of(database: Database, user_id: str, after: str | None, limit: int) -> list[dict[str, Any]]:
+    """The projects a person is a member of, by id, after a cursor: project rows with `role` and `position`."""
+    rows = await database.fetch(
+        """
+        SELECT p.row || jsonb_build_object('role', m.row -> 'role', 'position', h.position)
+        FROM membership AS m
+        JOIN project AS p ON p.project_id = m.project_id
+        JOIN heads AS h ON h.project_id = m.project_id
+        WHERE m.key = %s AND m.project_id > coalesce(%s::uuid, '00000000-0000-0000-0000-000000000000')
+        ORDER BY m.project_id LIMIT %s
+        """,
+        user_id,
+        after,
+        limit,
+    )
+    return [row[0] for row in rows]
+
+
+async def messages_before(
+    database: Database, project_id: str, before: int | None, limit: int
+) -> list[dict[str, Any]]:
+    """Chat messages newest first, those sent before a position."""
+    rows = await database.fetch(
+        "SELECT row FROM chat WHERE project_id = %s AND since < coalesce(%s::bigint, 9223372036854775807) "
+        "ORDER BY since DESC LIMIT %s",
+        project_id,
+        before,
+        limit,
+    )
+    return [row[0] for row in rows]
+
+
+def _recorded(row: tuple[Any, ...]) -> e.Recorded:
+    project_id, position, actor, command_id, at, type_name, data = row
+    return e.Recorded(project_id, position, actor, command_id, at, e.decode_event(type_name, data))

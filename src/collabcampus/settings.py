@@ -1,0 +1,68 @@
+"""Settings: from `COLLABCAMPUS_*` variables, each overruled by its command line option.
+
+`COLLABCAMPUS_DATA=/srv/boards` sets `data`, and so on; `DATABASE_URL` is honoured too.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct, field
+from platformdirs import user_data_path
+
+PREFIX = "COLLABCAMPUS_"
+BODY_LIMIT = 64 * 1024
+"""Bytes of an HTTP body or a socket frame."""
+REACT_DEV_SERVERS = (
+    "http://localhost:3000",
+    "http://localhost:5173",
+    "http://127.0.0.1:3000",
+    "http://127.0.0.1:5173",
+)
+
+
+class BadSetting(Exception):
+    """A setting is not what it must be; the message names it."""
+
+
+class Settings(Struct, frozen=True):
+    """Everything that can be set.
+
+    Times are in seconds. `origins` are the web origins allowed beside the server's own.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8000
+    data: Path = field(default_factory=lambda: user_data_path("collabcampus"))
+    database_url: str | None = None
+    postgres_bin: Path | None = None
+    origins: tuple[str, ...] = REACT_DEV_SERVERS
+    secret: str | None = None
+    refresh_grace: Annotated[int, Meta(ge=0, le=3600)] = 10
+
+    def __repr__(self) -> str:
+        return f"Settings(host={self.host!r}, port={self.port}, data={str(self.data)!r})"
+
+
+def load(environ: Mapping[str, str] = os.environ, **options: Any) -> Settings:
+    """Settings from the environment; options that are None are not set. BadSetting for a wrong value."""
+    given: dict[str, Any] = {
+        name: environ[PREFIX + name.upper()]
+        for name in Settings.__struct_fields__
+        if environ.get(PREFIX + name.upper())
+    }
+    if environ.get("DATABASE_URL"):
+        given.setdefault("database_url", environ["DATABASE_URL"])
+    given |= {name: value for name, value in options.items() if value is not None}
+    if isinstance(given.get("origins"), str):
+        given["origins"] = [each.strip() for each in given["origins"].split(",") if each.strip()]
+    try:
+        return msgspec.convert(given, Settings, strict=False, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        raise BadSetting(f"bad setting: {error}") from None
+
+
+def _decode(kind: type, value: Any) -> Any:
+    return kind(value)
