@@ -8,7 +8,7 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.exceptions import ValidationException
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
-from litestar.params import Parameter
+from litestar.params import HeaderParameter
 from msgspec import Struct
 
 from collabcampus.domain.project import Actor
@@ -46,11 +46,11 @@ def intent(
     request: Request[Claims, str, State],
     idempotency_key: Annotated[
         str | None,
-        Parameter(header="Idempotency-Key", description="The commandId, a UUID: sent twice, it happens once"),
+        HeaderParameter(name="Idempotency-Key", description="The commandId, a UUID: sent twice, it happens once"),
     ] = None,
     if_match: Annotated[
         str | None,
-        Parameter(header="If-Match", description='The project\'s position as `"12"`; 412 if it has moved on'),
+        HeaderParameter(name="If-Match", description='The project\'s position as `"12"`; 412 if it has moved on'),
     ] = None,
 ) -> Intent:
     """The intent of this request; a 400 where a header is not what it must be."""

@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any, TypeVar
 
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 MOST = 1_000
 USUAL = 100
 
 T = TypeVar("T")
 
-Limit = Annotated[int, Parameter(ge=1, le=MOST, description="How many at the most")]
+Limit = Annotated[int, QueryParameter(ge=1, le=MOST, description="How many at the most")]
 
 
 def page(found: list[T], limit: int, cursor: Any) -> dict[str, Any]:

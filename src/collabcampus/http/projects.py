@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.response import Stream
 from litestar.status_codes import HTTP_200_OK
 from msgspec import Struct
@@ -108,7 +108,7 @@ class ProjectsController(Controller):
         request: SignedIn,
         project_id: UUID,
         door: Door,
-        cursor: Annotated[int | None, Parameter(ge=1)] = None,
+        cursor: Annotated[int | None, QueryParameter(ge=1)] = None,
         limit: Limit = USUAL,
     ) -> dict[str, Any]:
         """The chat, newest first."""
@@ -129,7 +129,7 @@ class ProjectsController(Controller):
         request: SignedIn,
         project_id: UUID,
         door: Door,
-        after: Annotated[int, Parameter(ge=0)] = 0,
+        after: Annotated[int, QueryParameter(ge=0)] = 0,
         limit: Limit = USUAL,
     ) -> Response[Any]:
         """The history, oldest first; as `application/x-ndjson` all of it, streamed."""

@@ -27,7 +27,7 @@ PROJECTS_IN_MEMORY = 1_000
 TASKS_REMEMBERED = 100_000
 ANSWER_WITHIN_S = 10.0
 RETRY_S = (0.0005, 0.02)
-RECONNECT_S = 0.2
+RECONNECT_S = 0.05
 
 F = TypeVar("F")
 
@@ -237,6 +237,7 @@ class Projects(Generic[F]):
 
     async def _decide(self, live: LiveProject[F], attempt: "_Attempt") -> "Decided | Answer":
         """Decide at the current state. A refusal stands only if the state is the log's, and the command new."""
+        decided_at = live.state.head
         try:
             if attempt.expected is not None and attempt.expected != live.state.head:
                 raise errors.StalePosition(position=live.state.head)
@@ -244,8 +245,7 @@ class Projects(Generic[F]):
         except errors.Refused:
             if known := await self._answered(live, attempt):
                 return known
-            before = live.state.head
-            if (await live.catch_up(self._database)).head == before:
+            if (await live.catch_up(self._database)).head == decided_at:
                 raise
             return await self._decide(live, attempt)
         return Decided(attempt.command_id, attempt.actor.user_id, attempt.digest, self._now(), events)

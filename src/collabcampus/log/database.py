@@ -1,5 +1,6 @@
 """One pool of connections to PostgreSQL, all of them working as the app's least-privilege role."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -32,6 +33,7 @@ class Database:
 
     def __init__(self, conninfo: str, *, most: int = POOL_MAX) -> None:
         self.conninfo = conninfo
+        self._checking: asyncio.Task[None] | None = None
         self.pool: Pool = AsyncConnectionPool(
             conninfo,
             min_size=min(POOL_MIN, most),
@@ -56,9 +58,18 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection for one piece of work; Unavailable when there is none or it is lost."""
-        with unavailable():
-            async with self.pool.connection() as connection:
-                yield connection
+        try:
+            with unavailable():
+                async with self.pool.connection() as connection:
+                    yield connection
+        except Unavailable:
+            self._discard_dead()
+            raise
+
+    def _discard_dead(self) -> None:
+        """Where one connection died others may have: look now, and not one failing request at a time."""
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.create_task(self.pool.check())
 
     async def fetch(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """All rows of one query. Its text is a constant of ours, never made of input."""

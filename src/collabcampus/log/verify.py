@@ -47,12 +47,17 @@ async def audit(connection: Connection) -> list[Finding]:
     async with connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         await connection.execute("SET LOCAL statement_timeout = 0")
-        findings = await _check(connection, "positions", _POSITIONS)
-        findings += await _check(connection, "chain", _CHAIN)
-        findings += await _check(connection, "types", _TYPES, list(EVENT_TYPES))
-        names = await (await connection.execute("SELECT name FROM projections ORDER BY name")).fetchall()
-        for (name,) in names:
-            findings += await _check(connection, f"projection {name}", _TABLE.format(name).replace("%%", "%"))
+        return await check_all(connection)
+
+
+async def check_all(connection: Connection) -> list[Finding]:
+    """The checks alone, inside a transaction of the caller's."""
+    findings = await _check(connection, "positions", _POSITIONS)
+    findings += await _check(connection, "chain", _CHAIN)
+    findings += await _check(connection, "types", _TYPES, list(EVENT_TYPES))
+    names = await (await connection.execute("SELECT name FROM projections ORDER BY name")).fetchall()
+    for (name,) in names:
+        findings += await _check(connection, f"projection {name}", _TABLE.format(name).replace("%%", "%"))
     return findings
 
 

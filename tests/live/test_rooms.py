@@ -1,0 +1,76 @@
+"""Rooms: everybody hears everything in order, presence counts people, who is removed hears nothing more."""
+
+from strategies import PEOPLE, some_id
+
+from collabcampus.domain import events as e
+from collabcampus.live.rooms import Room
+
+PROJECT = some_id("project", 0)
+
+
+class Heard:
+    """A listener that writes down what it hears."""
+
+    def __init__(self, user_id: str) -> None:
+        self.user_id, self.name = user_id, user_id[:4]
+        self.heard: list[object] = []
+
+    def send(self, frame: object) -> None:
+        self.heard.append(frame)
+
+    def left(self, project_id: str, reason: str) -> None:
+        self.heard.append(("left", reason))
+
+
+class Plain:
+    """Frames as what they tell."""
+
+    def event(self, recorded: e.Recorded) -> object:
+        return recorded.position
+
+    def presence(self, event: str, project_id: str, user_id: str, name: str, online: list[str]) -> object:
+        return (event, user_id, tuple(online))
+
+
+def at(position: int, event: e.Event) -> e.Recorded:
+    return e.Recorded(PROJECT, position, PEOPLE[0], some_id("command", position), "", event)
+
+
+def test_a_persons_first_socket_is_news_and_the_last_one_gone() -> None:
+    room: Room[object] = Room(PROJECT, Plain())
+    alice, bob, bobs_phone = Heard(PEOPLE[0]), Heard(PEOPLE[1]), Heard(PEOPLE[1])
+
+    room.enter(alice)
+    room.enter(bob)
+    room.enter(bob)
+    room.enter(bobs_phone)
+    room.leave(bob)
+    room.leave(bobs_phone)
+    room.leave(bobs_phone)
+
+    assert alice.heard == [("user_joined", PEOPLE[1], (*PEOPLE[:2],)), ("user_left", PEOPLE[1], (PEOPLE[0],))]
+    assert room.online == [PEOPLE[0]]
+
+
+def test_who_is_removed_hears_of_it_and_nothing_after() -> None:
+    room: Room[object] = Room(PROJECT, Plain())
+    alice, bob = Heard(PEOPLE[0]), Heard(PEOPLE[1])
+    room.enter(alice)
+    room.enter(bob)
+
+    room.publish([at(7, e.MemberRemoved(PEOPLE[1])), at(8, e.ProjectEdited(PROJECT, name="Park"))])
+
+    assert bob.heard == [7, ("left", "removed")]
+    assert alice.heard[-2:] == [("user_left", PEOPLE[1], (PEOPLE[0],)), 8]
+    assert 7 in alice.heard
+
+
+def test_one_may_be_left_out_of_what_is_told() -> None:
+    room: Room[object] = Room(PROJECT, Plain())
+    alice, bob = Heard(PEOPLE[0]), Heard(PEOPLE[1])
+    room.enter(alice)
+    room.enter(bob)
+
+    room.tell("typing", but=bob)
+
+    assert (alice.heard[-1], bob.heard) == ("typing", [])

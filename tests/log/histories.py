@@ -1,0 +1,82 @@
+"""Random histories on real PostgreSQL, one batch at a time, as a Hypothesis state machine."""
+
+import asyncio
+import uuid
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from log.agreement import disagreements
+from strategies import OWNER, actors, commands
+
+from collabcampus.app import fresh_id
+from collabcampus.domain import commands as c
+from collabcampus.domain import events as e
+from collabcampus.domain.decide import decide
+from collabcampus.domain.errors import Refused
+from collabcampus.domain.project import Actor, fold, initial
+from collabcampus.log import read
+from collabcampus.log.append import Decided, Writes, append
+from collabcampus.log.database import Database
+
+AT = "2026-11-24T12:00:00.000Z"
+batches = st.lists(st.tuples(commands(), actors), min_size=1, max_size=6)
+
+
+def machine_on(loop: asyncio.AbstractEventLoop, database: Database) -> type[RuleBasedStateMachine]:
+    """The state machine over one database."""
+
+    class Histories(RuleBasedStateMachine):
+        @initialize()
+        def begin(self) -> None:
+            # Ids are unique everywhere, so each history gets a world of its own by renaming them.
+            self.world = uuid.uuid4()
+            self.project = initial(str(uuid.uuid4()))
+            self._submit([(c.CreateProject("Garden"), OWNER)])
+
+        @rule(asked=batches)
+        def submit(self, asked: list[tuple[c.Command, Actor]]) -> None:
+            self._submit([(self._renamed(command), actor) for command, actor in asked])
+
+        @invariant()
+        def fold_view_and_table_agree(self) -> None:
+            if hasattr(self, "project"):
+                differing = loop.run_until_complete(disagreements(database, self.project))
+                assert not differing, differing
+
+        def teardown(self) -> None:
+            if hasattr(self, "project"):
+                history = loop.run_until_complete(self._history())
+                assert fold(initial(self.project.project_id), history) == self.project
+
+        def _renamed(self, command: c.Command) -> c.Command:
+            names = [each for each in ("task_id", "before", "after") if isinstance(getattr(command, each, None), str)]
+            fresh = {name: str(uuid.uuid5(self.world, getattr(command, name))) for name in names}
+            return type(command)(**{**{f: getattr(command, f) for f in command.__struct_fields__}, **fresh})
+
+        async def _history(self) -> list[e.Recorded]:
+            return [each async for each in read.history(database, self.project.project_id)]
+
+        def _submit(self, asked: list[tuple[c.Command, Actor]]) -> None:
+            base, decided = self.project.head, []
+            for command, actor in asked:
+                try:
+                    events = decide(command, self.project, actor)
+                except Refused:
+                    continue
+                decided.append(Decided(fresh_id(), actor.user_id, b"", AT, events))
+                recorded = [
+                    e.Recorded(self.project.project_id, n, actor.user_id, decided[-1].command_id, AT, event)
+                    for n, event in enumerate(events, self.project.head + 1)
+                ]
+                self.project = fold(self.project, recorded)
+            if decided:
+                writes = Writes(self.project.project_id, base, decided)
+                result = loop.run_until_complete(self._append(writes))
+                assert result == ("appended", self.project.head)
+
+        async def _append(self, writes: Writes) -> tuple[str, int | None]:
+            async with database.connection() as connection:
+                result = (await append(connection, [writes]))[writes.project_id]
+            return result.outcome, result.position
+
+    return Histories

@@ -1,0 +1,163 @@
+"""Python's fold, the view over the log and the kept table agree after every step; and the checker can fail."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from log.histories import machine_on
+
+from collabcampus.app import fresh_id, now
+from collabcampus.domain import events as e
+from collabcampus.domain import project as state
+from collabcampus.log.append import Decided, Writes, append
+from collabcampus.log.database import Database
+from collabcampus.log.migrate import migrate, rebuild
+from collabcampus.log.sources import sql_files
+
+SEARCH = settings(
+    max_examples=40,
+    stateful_step_count=12,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
+HUNT = settings(SEARCH, max_examples=300, phases=[Phase.generate], database=None)
+
+
+@pytest.fixture
+def histories(database_url: str) -> Iterator[Callable[[settings], None]]:
+    """Runs random histories on a fresh database."""
+    loop = asyncio.new_event_loop()
+    database = Database(database_url, most=2)
+    loop.run_until_complete(database.open())
+    yield lambda how: run_state_machine_as_test(machine_on(loop, database), settings=how)
+    loop.run_until_complete(database.close())
+    loop.close()
+
+
+def test_fold_view_and_table_agree_after_every_step(histories: Callable[[settings], None]) -> None:
+    histories(SEARCH)
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong"),
+    [
+        ("board", "'TaskMoved', ", ""),
+        ("board", "type = 'TaskDeleted' AS ends", "false AS ends"),
+        ("board", "'updatedAt', rfc3339(at)", "'updatedAt', ''"),
+        ("membership", "type = 'MemberRemoved' AS ends", "false AS ends"),
+        ("chat", "'author', actor", "'author', key"),
+        ("project", "'ProjectCreated', 'ProjectEdited'", "'ProjectCreated'"),
+    ],
+)
+def test_a_fault_planted_in_a_projection_is_caught(
+    histories: Callable[[settings], None], database_url: str, tmp_path: Path, file: str, right: str, wrong: str
+) -> None:
+    files = {each.stem: each for each in sql_files("projections")}
+    text = files[file].read_text()
+    assert right in text
+    files[file] = tmp_path / f"{file}.sql"
+    files[file].write_text(text.replace(right, wrong))
+    asyncio.run(migrate(database_url, projections=list(files.values())))
+
+    with pytest.raises((AssertionError, BaseExceptionGroup)):
+        histories(HUNT)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("old.row || excluded.row", "excluded.row || old.row"),
+        ("WHERE NOT w.lives AND", "WHERE false AND"),
+        ("max(position) AS position", "min(position) AS position"),
+    ],
+)
+def test_a_fault_planted_in_the_keeper_is_caught(
+    histories: Callable[[settings], None], database_url: str, right: str, wrong: str
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        row = owner.execute("SELECT pg_get_functiondef('keep'::regproc)").fetchone()
+        assert row
+        assert right in row[0]
+        owner.execute(row[0].replace(right, wrong))
+
+    with pytest.raises((AssertionError, BaseExceptionGroup)):
+        histories(HUNT)
+
+
+def test_a_fault_planted_in_the_fold_is_caught(
+    histories: Callable[[settings], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = state._merge
+
+    def forgets_roles(draft: state.Project, recorded: e.Recorded) -> None:
+        if isinstance(recorded.event, e.MemberRoleChanged):
+            draft.head = recorded.position
+        else:
+            right(draft, recorded)
+
+    monkeypatch.setattr(state, "_merge", forgets_roles)
+
+    with pytest.raises((AssertionError, BaseExceptionGroup)):
+        histories(HUNT)
+
+
+def test_a_row_that_ended_and_came_back_in_one_batch_holds_nothing_of_its_first_life(
+    database_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "lives.sql"
+    file.write_text(
+        "CALL keep_projection('lives', $$ SELECT project_id, position, key, jsonb_build_object(coalesce(data ->> 'role', 'none'), true) "
+        "AS patch, type = 'MemberRemoved' AS ends FROM event WHERE type LIKE 'Member%' $$);"
+    )
+    asyncio.run(migrate(database_url, projections=[*sql_files("projections"), file]))
+    person, project_id = fresh_id(), fresh_id()
+    lives: list[list[e.Event]] = [
+        [e.MemberAdded(person, "owner")],
+        [e.MemberRoleChanged(person, "editor"), e.MemberRemoved(person), e.MemberAdded(person, "viewer")],
+        [e.MemberRemoved(person)],
+        [e.MemberAdded(person, "owner"), e.MemberRemoved(person), e.MemberAdded(person, "editor")],
+    ]
+
+    async def rows_after_each_batch() -> list[list[tuple[object, ...]]]:
+        database, found, head = Database(database_url, most=1), [], 0
+        await database.open()
+        for batch in lives:
+            decided = Decided(fresh_id(), person, b"", now(), batch)
+            async with database.connection() as connection:
+                await append(connection, [Writes(project_id, head, [decided])])
+            head += len(batch)
+            rows = await database.fetch("SELECT row, position, since FROM lives")
+            assert rows == await database.fetch("SELECT row, position, since FROM lives_from_log")
+            found.append(rows)
+        await database.close()
+        return found
+
+    assert asyncio.run(rows_after_each_batch()) == [
+        [({"owner": True}, 1, 1)],
+        [({"viewer": True}, 4, 4)],
+        [],
+        [({"editor": True}, 8, 8)],
+    ]
+
+
+def test_a_rebuild_gives_the_same_tables(histories: Callable[[settings], None], database_url: str) -> None:
+    histories(settings(SEARCH, max_examples=10))
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        names = [each.stem for each in sql_files("projections")]
+        kept = {name: _rows(owner, name) for name in names}
+        owner.execute("SET session_replication_role = replica")
+        owner.execute("UPDATE board SET row = '{}'")
+
+        assert asyncio.run(rebuild(database_url, [])) == names
+
+        assert {name: _rows(owner, name) for name in names} == kept
+        assert kept["board"], "there was nothing to rebuild"
+
+
+def _rows(connection: psycopg.Connection[tuple[object, ...]], name: str) -> list[tuple[object, ...]]:
+    return connection.execute(f"SELECT * FROM {name} ORDER BY project_id, key".encode()).fetchall()
