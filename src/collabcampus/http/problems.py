@@ -56,6 +56,10 @@ def _of_validation(error: ValidationException) -> ProblemDetailsException:
     return _problem(400, "invalid_body", "The request is not what this call takes.", {"errors": reasons})
 
 
+def _of_nesting(_: RecursionError) -> ProblemDetailsException:
+    return _problem(400, "bad_request", "The body is nested too deeply.", {})
+
+
 def _of_anything(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     _logger.exception("request_failed", method=request.method, route=request.route_handler.name)
     return _problem(500, "internal_error", "The server failed.", {}).to_response(request)
@@ -69,6 +73,7 @@ def plugin() -> ProblemDetailsPlugin:
                 errors.Refused: of_refused,
                 HTTPException: _of_http,
                 ValidationException: _of_validation,
+                RecursionError: _of_nesting,
             }
         )
     )

@@ -79,8 +79,8 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
             if int(environ.get("CONTENT_LENGTH") or 0) > limit:
                 raise ValueError("too large")
             body = await environ["wsgi.input"].read(limit + 1)
-            if len(body) > limit:
-                raise ValueError("too large")
+            if not 0 < len(body) <= limit:
+                raise ValueError("empty or too large")
             for pkt in payload.Payload(encoded_payload=body.decode()).packets:
                 await self.receive(pkt)
         except (ValueError, RecursionError, IndexError, exceptions.EngineIOError) as error:

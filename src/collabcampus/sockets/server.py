@@ -3,6 +3,7 @@
 What a packet may do is decided here and in `packets`; what an event means, in `gateway`.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,6 +19,9 @@ from collabcampus.sockets.packets import Incoming, Json, Malformed
 PING_INTERVAL_S = 25
 PING_TIMEOUT_S = 20
 MAIN = "/"
+
+_logger = logging.getLogger(__name__)
+_logger.addFilter(lambda record: record.exc_info is not None)  # clients' mistakes are not errors of ours
 
 Connect = Callable[[EngineSocket, Any], Awaitable[Connection]]
 Begin = Callable[[Connection], None]
@@ -39,6 +43,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         super().__init__(
             async_mode="asgi",
             json=Json,
+            logger=_logger,
+            engineio_logger=_logger,
             cors_allowed_origins=_origin_check(origins),
             max_http_buffer_size=payload_limit,
             http_compression=False,
