@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +33,7 @@ from collabcampus.sockets.gateway import Gateway
 DATABASE_NAME = "collabcampus"
 WATCH_S = 0.25
 DRAIN_S = 5
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STARTUP_POLL_S = 0.01
 
 
@@ -176,6 +178,13 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: Any = None) -> None:
         self._gateway.close_all()
         await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on a signal, and then go on to clean up: uvicorn's own way raises it again and so ends us first."""
+        for each in STOP_SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(each, self.handle_exit, each, None)
+        yield
 
     @property
     def address(self) -> str:

@@ -1,5 +1,6 @@
 """The command line: `collabcampus serve` and what an operator needs beside it."""
 
+import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -181,11 +182,21 @@ def _settings(**options: Any) -> config.Settings:
 def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     root.configure_logging()
     try:
-        uvloop.run(work())
+        uvloop.run(_until_told_to_stop(work))
+    except asyncio.CancelledError:
+        _fail("stopped before it was done", DOES_NOT_HOLD)
     except Refused as refused:
         _fail(f"{refused.message} ({refused.code})", DOES_NOT_HOLD)
     except (EmbeddedUnavailable, MigrationRefused, UnfitServer, psycopg.OperationalError, OSError) as error:
         _fail(str(error), DOES_NOT_HOLD)
+
+
+async def _until_told_to_stop(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """A signal cancels the work, which cleans up behind itself; a server in full service takes over from here."""
+    task = asyncio.ensure_future(work())
+    for each in root.STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(each, task.cancel)
+    await task
 
 
 def _fail(message: str, status: int) -> None:

@@ -1,0 +1,166 @@
+"""A real project's 516 issues and 924 comments go in as their authors' commands, at their own times."""
+
+import csv
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import socketio
+from log.agreement import disagreements
+from running import Server
+
+from collabcampus.app import Application
+from collabcampus.domain import commands as c
+from collabcampus.domain.project import Actor, fold, initial
+from collabcampus.identity import User
+from collabcampus.live.projects import Projects
+from collabcampus.log import read, verify
+from collabcampus.log.migrate import rebuild
+from collabcampus.sockets.frames import SocketFrames
+
+DATA = Path(__file__).parents[2] / "shared" / "data" / "github-issues"
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(not DATA.is_dir(), reason="the real project data is not beside this checkout"),
+]
+
+Row = dict[str, str]
+
+
+def rows(name: str) -> list[Row]:
+    with (DATA / f"{name}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def an_id(text: str) -> str:
+    """A UUID of the CSV's own ids."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, text))
+
+
+def at(milliseconds: str) -> str:
+    """A time of the CSV as the wire has it."""
+    moment = datetime.fromtimestamp(int(float(milliseconds)) / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Import:
+    """Carries the CSV over, in the order of its times, through the one way in."""
+
+    def __init__(self, application: Application) -> None:
+        self._clock = ""
+        self._application = application
+        self.projects = Projects(
+            application.database, SocketFrames(), now=lambda: self._clock, fresh_id=lambda: str(uuid.uuid4())
+        )
+        self.people: dict[str, User] = {}
+
+    async def run(self) -> str:
+        """The id of the project it made."""
+        self.people = await self._people()
+        owner = Actor(next(iter(self.people.values())).id)
+        self._clock = at(min(each["created"] for each in rows("issues")))
+        begun = await self.projects.submit(c.CreateProject("rocicorp", columns=("Open", "Closed")), owner)
+        project_id = begun.project.project_id
+        for person in list(self.people.values())[1:]:
+            await self.projects.submit(c.AddMember("editor", person.id), owner, project_id)
+        for moment, author, command in sorted(self._commands(), key=lambda each: float(each[0])):
+            self._clock = at(moment)
+            await self.projects.submit(command, Actor(self.people[author].id), project_id)
+        return project_id
+
+    async def _people(self) -> dict[str, User]:
+        people = rows("users")
+        named = [(f"{each['login'].lower()}@example.org", each["login"]) for each in people]
+        made = await self._application.identity.register_many(named, "a long enough password", 3_600)
+        return {each["id"]: user for each, (user, _) in zip(people, made, strict=True)}
+
+    def _commands(self) -> list[tuple[str, str, c.Command]]:
+        found: list[tuple[str, str, c.Command]] = []
+        for issue in rows("issues"):
+            task_id = an_id(issue["id"])
+            assignees = (self.people[issue["assigneeID"]].id,) if issue["assigneeID"] else ()
+            task = c.CreateTask(issue["title"], task_id, issue["description"], assignees=assignees)
+            found.append((issue["created"], issue["creatorID"], task))
+            if issue["open"] != "true":
+                # The CSV does not say who closed it, nor when: its author, when it was last changed.
+                found.append((issue["modified"], issue["creatorID"], c.MoveTask(task_id, "closed")))
+        for comment in rows("comments"):
+            message = c.SendMessage(comment["body"], an_id(comment["id"]))
+            found.append((comment["created"], comment["creatorID"], message))
+        return found
+
+
+def expected_board(people: dict[str, User]) -> dict[str, tuple[Any, ...]]:
+    """What a few lines make of the CSV alone: no code of ours decides or folds here."""
+    return {
+        an_id(issue["id"]): (
+            issue["title"],
+            issue["description"],
+            "open" if issue["open"] == "true" else "closed",
+            [people[issue["assigneeID"]].id] if issue["assigneeID"] else [],
+            people[issue["creatorID"]].id,
+            at(issue["created"]),
+        )
+        for issue in rows("issues")
+    }
+
+
+def seen(tasks: list[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
+    fields = ("title", "description", "status", "assignees", "createdBy", "createdAt")
+    return {each["taskId"]: tuple(each[field] for field in fields) for each in tasks}
+
+
+@pytest.fixture
+async def imported(application: Application) -> AsyncIterator[tuple[Application, str, dict[str, User]]]:
+    carrying = Import(application)
+    project_id = await carrying.run()
+    yield application, project_id, carrying.people
+
+
+async def test_the_board_read_over_a_socket_and_the_one_rebuilt_from_the_log_equal_the_csv(
+    imported: tuple[Application, str, dict[str, User]],
+) -> None:
+    application, project_id, people = imported
+    expected = expected_board(people)
+    assert len(expected) == 516
+
+    joined = await _join(application, project_id, people)
+    assert seen(joined["board"]["tasks"]) == expected
+    assert len(joined["members"]) == len(rows("users"))
+    in_order = sorted(rows("issues"), key=lambda each: float(each["created"]))
+    open_ids = [an_id(each["id"]) for each in in_order if each["open"] == "true"]
+    assert [each["taskId"] for each in joined["board"]["tasks"] if each["status"] == "open"] == open_ids
+
+    history = [each async for each in read.history(application.database, project_id)]
+    project = fold(initial(project_id), history)
+    assert joined["position"] == project.head == len(history)
+    comments = {an_id(each["id"]): each for each in rows("comments")}
+    assert len(comments) == 924
+    assert {key: (each.text, each.author, each.at) for key, each in project.messages.items()} == {
+        key: (each["body"], people[each["creatorID"]].id, at(each["created"])) for key, each in comments.items()
+    }
+
+    await rebuild(application.database.conninfo, [])
+    assert await disagreements(application.database, project) == []
+    table = await application.database.fetch("SELECT row FROM board WHERE project_id = %s", project_id)
+    assert seen([row[0] for row in table]) == expected
+    async with application.database.connection() as connection:
+        assert await verify.audit(connection) == []
+
+
+async def _join(application: Application, project_id: str, people: dict[str, User]) -> dict[str, Any]:
+    """`project_joined`, heard by python-socketio's own client from a server of its own process."""
+    user = next(iter(people.values()))
+    token = application.identity.tokens.issue(user.id, str(uuid.uuid4()))
+    with Server("--database-url", application.database.conninfo) as server:
+        async with socketio.AsyncSimpleClient() as client:
+            await client.connect(server.url, auth={"token": token}, transports=["websocket"])
+            await client.emit("join_project", {"projectId": project_id})
+            name, payload = "", {}
+            while name != "project_joined":
+                name, payload = await client.receive(timeout=10)
+    return payload
