@@ -9,13 +9,13 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
-from running import Server
 
 from collabcampus.app import Application
 from collabcampus.embedded import Cluster
 from collabcampus.log.database import Database
 from collabcampus.log.migrate import migrate
 from collabcampus.settings import Settings
+from running import Server
 
 TEMPLATE = "template_campus"
 
@@ -58,9 +58,7 @@ def _fresh(cluster: str, request: pytest.FixtureRequest) -> Iterator[str]:
     name = f"t{abs(hash(request.node.nodeid)):x}"
     with psycopg.connect(cluster, autocommit=True) as connection:
         identifier = sql.Identifier(name)
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(identifier, sql.Identifier(TEMPLATE))
-        )
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(identifier, sql.Identifier(TEMPLATE)))
         yield make_conninfo(cluster, dbname=name)
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
 

@@ -59,5 +59,5 @@ def commands(prefix: str = "") -> st.SearchStrategy[c.Command]:
         ),
         st.builds(c.AssignTask, task_id=tasks, assignees=assignees),
         st.builds(c.DeleteTask, task_id=tasks),
-        st.builds(c.SendMessage, text=texts, message_id=st.sampled_from(MESSAGES)),
+        st.builds(c.SendMessage, text=texts.filter(str.strip), message_id=st.sampled_from(MESSAGES)),
     )  # fmt: skip

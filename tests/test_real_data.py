@@ -2,15 +2,12 @@
 
 import csv
 import uuid
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import socketio
-from log.agreement import disagreements
-from running import Server
 
 from collabcampus.app import Application
 from collabcampus.domain import commands as c
@@ -20,6 +17,8 @@ from collabcampus.live.projects import Projects
 from collabcampus.log import read, verify
 from collabcampus.log.migrate import rebuild
 from collabcampus.sockets.frames import SocketFrames
+from log.agreement import disagreements
+from running import Server
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "github-issues"
 
@@ -115,10 +114,10 @@ def seen(tasks: list[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
 
 
 @pytest.fixture
-async def imported(application: Application) -> AsyncIterator[tuple[Application, str, dict[str, User]]]:
+async def imported(application: Application) -> tuple[Application, str, dict[str, User]]:
     carrying = Import(application)
     project_id = await carrying.run()
-    yield application, project_id, carrying.people
+    return application, project_id, carrying.people
 
 
 async def test_the_board_read_over_a_socket_and_the_one_rebuilt_from_the_log_equal_the_csv(

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from running import Server
 
 JS = Path(__file__).parent / "js"

@@ -78,7 +78,9 @@ def test_nothing_is_left_to_do() -> None:
         assert file.suffix in {".json", ".txt", ".csv"} or not marks.search(text), file
 
 
-@pytest.mark.parametrize("script", [each for each in files("scripts/*") if each.name not in SOURCED], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "script", [each for each in files("scripts/*") if each.name not in SOURCED], ids=lambda s: s.name
+)
 def test_a_script_says_how_it_is_used(script: Path) -> None:
     done = subprocess.run([str(script), "--help"], capture_output=True, text=True, timeout=60)
 

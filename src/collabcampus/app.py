@@ -14,6 +14,7 @@ import socketio
 import structlog
 import uuid_utils
 import uvicorn
+from litestar import Litestar
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -138,9 +139,12 @@ class Application:
 
     def asgi(self) -> Any:
         """The ASGI application: Socket.IO under `/socket.io`, HTTP everywhere else."""
+        return socketio.ASGIApp(self.gateway.server, other_asgi_app=self.http())
+
+    def http(self) -> Litestar:
+        """The HTTP side alone."""
         door = Door(self.database, self.projects, self.identity)
-        http = api.build(door, self._ready, origins=self.settings.origins, body_limit=BODY_LIMIT)
-        return socketio.ASGIApp(self.gateway.server, other_asgi_app=http)
+        return api.build(door, self._ready, origins=self.settings.origins, body_limit=BODY_LIMIT)
 
     def _heads(self, payload: str) -> None:
         for project_id, position in parse_heads(payload):

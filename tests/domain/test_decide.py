@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from strategies import OWNER, PEOPLE, TASKS, some_id
 
 from collabcampus.domain import commands as c
 from collabcampus.domain import errors, limits
 from collabcampus.domain import events as e
 from collabcampus.domain.decide import decide
 from collabcampus.domain.project import Actor, Project, fold, initial
+from strategies import OWNER, PEOPLE, TASKS, some_id
 
 PROJECT = some_id("project", 0)
 EDITOR, VIEWER, STRANGER = (Actor(each) for each in PEOPLE[1:])
@@ -56,9 +56,13 @@ def test_a_project_begins_with_its_columns_and_its_owner() -> None:
 
 
 def test_columns_may_be_named_alone_and_get_a_slug() -> None:
-    created = decide(c.CreateProject("G", columns=("In Review!", c.NewColumn("Über", id="u"))), initial(PROJECT), OWNER)
+    created = decide(
+        c.CreateProject("G", columns=("In Review!", c.NewColumn("Über", id="u"))), initial(PROJECT), OWNER
+    )
 
-    assert created[0] == e.ProjectCreated(PROJECT, "G", "", (e.Column("in-review", "In Review!"), e.Column("u", "Über")))
+    assert created[0] == e.ProjectCreated(
+        PROJECT, "G", "", (e.Column("in-review", "In Review!"), e.Column("u", "Über"))
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import OWNER, actors, commands, some_id
 
 from collabcampus.domain import commands as c
 from collabcampus.domain import events as e
 from collabcampus.domain.decide import decide
 from collabcampus.domain.errors import Refused
 from collabcampus.domain.project import Actor, Project, evolve, fold, initial
+from strategies import OWNER, actors, commands, some_id
 
 PROJECT = some_id("project", 0)
 AT = "2026-11-24T12:00:00.000Z"

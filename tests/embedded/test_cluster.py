@@ -13,10 +13,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import remove_cluster
 
 from collabcampus.embedded import Cluster, EmbeddedUnavailable, find_binaries
 from collabcampus.embedded.binaries import DEBIAN
+from conftest import remove_cluster
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to hand the server to somebody else")
 
@@ -141,7 +141,7 @@ def test_another_processs_id_in_the_pid_file_fools_nobody(folder: Path) -> None:
         assert value(again, "SELECT n FROM kept") == 42
 
 
-@pytest.mark.parametrize("name", ["with blank", "it's \"quoted\"", "ünï, cödé", "x" * 120, "back\\slash"])
+@pytest.mark.parametrize("name", ["with blank", 'it\'s "quoted"', "ünï, cödé", "x" * 120, "back\\slash"])
 def test_any_path_will_do(folder: Path, name: str) -> None:
     odd = folder / name
     try:
@@ -197,7 +197,10 @@ def test_without_root_it_runs_as_oneself(tmp_path_factory: pytest.TempPathFactor
     """)
     code = f"import sys; sys.path.insert(0, {str(source)!r}); import psycopg, collabcampus.embedded\n{script}"
     done = subprocess.run(
-        [sys.executable, "-c", code, str(nobody.pw_uid), str(nobody.pw_gid)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code, str(nobody.pw_uid), str(nobody.pw_gid)],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
     assert (done.stdout.strip(), done.returncode) == (str(nobody.pw_uid), 0), done.stderr

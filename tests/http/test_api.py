@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from running import PASSWORD, Person, Server
 
 
@@ -27,7 +28,9 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
 
 
 def test_a_project_is_made_read_and_edited(alice: Person) -> None:
-    made = alice.http.post("/api/projects", json={"name": "Garden", "columns": ["Ideas", {"name": "Done", "id": "d"}]})
+    made = alice.http.post(
+        "/api/projects", json={"name": "Garden", "columns": ["Ideas", {"name": "Done", "id": "d"}]}
+    )
     project_id = made.json()["projectId"]
     assert made.status_code == 201
     assert made.json()["columns"] == [{"id": "ideas", "name": "Ideas"}, {"id": "d", "name": "Done"}]
@@ -79,7 +82,9 @@ def test_if_match_refuses_a_stale_writer(alice: Person) -> None:
     project_id = alice.project()
     task_id = alice.task(project_id)
     stale = alice.http.get(f"/api/projects/{project_id}/board").headers["etag"]
-    current = alice.http.put(f"/api/tasks/{task_id}", json={"status": "done"}, headers={"If-Match": stale}).headers["etag"]
+    current = alice.http.put(f"/api/tasks/{task_id}", json={"status": "done"}, headers={"If-Match": stale}).headers[
+        "etag"
+    ]
 
     refused = alice.http.put(f"/api/tasks/{task_id}", json={"status": "todo"}, headers={"If-Match": stale})
 
@@ -240,7 +245,9 @@ def test_signing_in_refreshing_and_signing_out(server: Server) -> None:
         ({"name": " "}, (422, "invalid_name")),
     ],
 )
-def test_a_registration_that_is_wrong_is_refused(server: Server, change: dict[str, str], expected: tuple[int, str]) -> None:
+def test_a_registration_that_is_wrong_is_refused(
+    server: Server, change: dict[str, str], expected: tuple[int, str]
+) -> None:
     body = {"email": f"{uuid.uuid4()}@example.org", "name": "Dan", "password": PASSWORD, **change}
 
     assert problem(httpx.post(f"{server.url}/register", json=body)) == expected

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
-from strategies import PEOPLE
 
 from collabcampus.app import Application, fresh_id
 from collabcampus.domain import commands as c
@@ -15,6 +14,7 @@ from collabcampus.domain.project import Actor
 from collabcampus.live import projects as live
 from collabcampus.log import read
 from collabcampus.settings import Settings
+from strategies import PEOPLE
 
 pytestmark = pytest.mark.anyio
 
@@ -74,7 +74,9 @@ async def test_a_creation_repeated_is_the_same_project(application: Application,
     assert again == first
 
 
-async def test_a_command_id_used_for_another_command_or_by_another_person_is_refused(application: Application) -> None:
+async def test_a_command_id_used_for_another_command_or_by_another_person_is_refused(
+    application: Application,
+) -> None:
     project_id = await a_project(application)
     command_id = fresh_id()
     await application.projects.submit(c.EditProject(name="Park"), OWNER, project_id, command_id=command_id)
@@ -207,7 +209,9 @@ async def test_connections_lost_while_writing_double_and_lose_nothing(
     stop.set()
     await cutting
 
-    said = [each.event.text for each in await log_of(application, project_id) if isinstance(each.event, e.MessageSent)]
+    said = [
+        each.event.text for each in await log_of(application, project_id) if isinstance(each.event, e.MessageSent)
+    ]
     assert said == [str(number) for number in range(60)]
     assert [answer.events[0].position for answer in answers] == sorted(answer.position for answer in answers)
 

@@ -1,9 +1,8 @@
 """Rooms: everybody hears everything in order, presence counts people, who is removed hears nothing more."""
 
-from strategies import PEOPLE, some_id
-
 from collabcampus.domain import events as e
 from collabcampus.live.rooms import Room
+from strategies import PEOPLE, some_id
 
 PROJECT = some_id("project", 0)
 

@@ -5,8 +5,6 @@ import uuid
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from log.agreement import disagreements
-from strategies import OWNER, actors, commands
 
 from collabcampus.app import fresh_id
 from collabcampus.domain import commands as c
@@ -17,6 +15,8 @@ from collabcampus.domain.project import Actor, fold, initial
 from collabcampus.log import read
 from collabcampus.log.append import Decided, Writes, append
 from collabcampus.log.database import Database
+from log.agreement import disagreements
+from strategies import OWNER, actors, commands
 
 AT = "2026-11-24T12:00:00.000Z"
 batches = st.lists(st.tuples(commands(), actors), min_size=1, max_size=6)

@@ -4,13 +4,13 @@ import asyncio
 
 import psycopg
 import pytest
-from strategies import OWNER
 
 from collabcampus.app import fresh_id, now
 from collabcampus.domain import events as e
 from collabcampus.log import read, verify
 from collabcampus.log.append import Decided, Result, Writes, append
 from collabcampus.log.database import Database
+from strategies import OWNER
 
 pytestmark = pytest.mark.anyio
 
@@ -129,11 +129,14 @@ async def test_the_log_cannot_be_changed(database: Database, database_url: str, 
     await write(database, begun(project_id))
     before = await database.fetch("SELECT * FROM events")
 
+    connection = await psycopg.AsyncConnection.connect(database_url)
+    if who == "app":
+        await connection.execute("SET ROLE collabcampus_app")
+
     with pytest.raises(psycopg.DatabaseError) as raised:
-        async with await psycopg.AsyncConnection.connect(database_url) as connection:
-            if who == "app":
-                await connection.execute("SET ROLE collabcampus_app")
-            await connection.execute(change.encode())
+        await connection.execute(change.encode())
+
+    await connection.close()
 
     assert raised.value.sqlstate == ("42501" if who == "app" else "CC001")
     assert await database.fetch("SELECT * FROM events") == before

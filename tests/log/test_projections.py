@@ -8,7 +8,6 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from log.histories import machine_on
 
 from collabcampus.app import fresh_id, now
 from collabcampus.domain import events as e
@@ -17,6 +16,7 @@ from collabcampus.log.append import Decided, Writes, append
 from collabcampus.log.database import Database
 from collabcampus.log.migrate import migrate, rebuild
 from collabcampus.log.sources import sql_files
+from log.histories import machine_on
 
 SEARCH = settings(
     max_examples=40,
@@ -110,10 +110,12 @@ def test_a_row_that_ended_and_came_back_in_one_batch_holds_nothing_of_its_first_
     database_url: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "lives.sql"
-    file.write_text(
-        "CALL keep_projection('lives', $$ SELECT project_id, position, key, jsonb_build_object(coalesce(data ->> 'role', 'none'), true) "
-        "AS patch, type = 'MemberRemoved' AS ends FROM event WHERE type LIKE 'Member%' $$);"
-    )
+    file.write_text("""
+        CALL keep_projection('lives', $$
+            SELECT project_id, position, key, type = 'MemberRemoved' AS ends,
+                   jsonb_build_object(coalesce(data ->> 'role', 'none'), true) AS patch
+            FROM event WHERE type LIKE 'Member%' $$);
+    """)
     asyncio.run(migrate(database_url, projections=[*sql_files("projections"), file]))
     person, project_id = fresh_id(), fresh_id()
     lives: list[list[e.Event]] = [

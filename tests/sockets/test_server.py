@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from running import Person, Server
 from sockets.raw import RawPolling, RawSocket
 
@@ -76,7 +77,9 @@ def test_a_malformed_or_oversized_packet_closes_its_own_connection(
     assert socket.closed_within(CLOSED_WITHIN_S)
 
 
-@pytest.mark.parametrize("packet", [each for each in MALFORMED if isinstance(each, str)], ids=lambda each: repr(each[:24]))
+@pytest.mark.parametrize(
+    "packet", [each for each in MALFORMED if isinstance(each, str)], ids=lambda each: repr(each[:24])
+)
 def test_a_malformed_or_oversized_packet_ends_its_own_polling_session(
     server: Server, alice: Person, witness: RawSocket, packet: str
 ) -> None:

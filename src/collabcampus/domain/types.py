@@ -16,11 +16,11 @@ _CLEAN_TEXT = r"^(?=[\s\S]*\S)[^\u0000\ud800-\udfff]*$"
 Id = Annotated[
     str,
     Meta(
-        pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z",
+        pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$(?!\n)",
         description="A UUID in its canonical lower-case form",
     ),
 ]
-Slug = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\Z", max_length=limits.COLUMN_ID_LENGTH)]
+Slug = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$(?!\n)", max_length=limits.COLUMN_ID_LENGTH)]
 Role = Literal["owner", "editor", "viewer"]
 
 ProjectName = Annotated[str, Meta(max_length=limits.PROJECT_NAME_LENGTH, pattern=_CLEAN_LINE)]
@@ -29,7 +29,7 @@ Title = Annotated[str, Meta(max_length=limits.TASK_TITLE_LENGTH, pattern=_CLEAN_
 Description = Annotated[str, Meta(max_length=limits.DESCRIPTION_LENGTH, pattern=_CLEAN)]
 MessageText = Annotated[str, Meta(max_length=limits.MESSAGE_LENGTH, pattern=_CLEAN_TEXT)]
 EmailAddress = Annotated[
-    str, Meta(max_length=254, pattern=r"^[^@\s\u0000\ud800-\udfff]+@[^@\s\u0000\ud800-\udfff]+\Z")
+    str, Meta(max_length=254, pattern=r"^[^@\s\u0000\ud800-\udfff]+@[^@\s\u0000\ud800-\udfff]+$(?!\n)")
 ]
 
 ROLES: tuple[Role, ...] = ("viewer", "editor", "owner")

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from litestar import Controller, Response, get
+from litestar.di import NamedDependency
 
 Ready = Callable[[], Awaitable[bool]]
 
@@ -21,7 +22,7 @@ class HealthController(Controller):
         return {"status": "live"}
 
     @get("/ready")
-    async def ready(self, ready: Ready) -> Response[dict[str, str]]:
+    async def ready(self, ready: NamedDependency[Ready]) -> Response[dict[str, str]]:
         """The log can be written and is being followed; 503 otherwise."""
         good = await ready()
         return Response({"status": "ready" if good else "not ready"}, status_code=200 if good else 503)

@@ -3,6 +3,8 @@
 from typing import Any
 
 from litestar import Controller, Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 from msgspec import Struct
 
@@ -44,12 +46,16 @@ class PeopleController(Controller):
     tags = ("people",)
 
     @post("/register", opt={"exclude_from_auth": True}, security=[])
-    async def register(self, data: Register, request: Request[Any, Any, Any], identity: Identity) -> who.SignedIn:
+    async def register(
+        self, data: JSONBody[Register], request: Request[Any, Any, Any], identity: NamedDependency[Identity]
+    ) -> who.SignedIn:
         """Make an account and sign in."""
         return await identity.register(data.email, data.name, data.password, _agent(request))
 
     @post("/login", status_code=HTTP_200_OK, opt={"exclude_from_auth": True}, security=[])
-    async def login(self, data: Login, request: Request[Any, Any, Any], identity: Identity) -> who.SignedIn:
+    async def login(
+        self, data: JSONBody[Login], request: Request[Any, Any, Any], identity: NamedDependency[Identity]
+    ) -> who.SignedIn:
         """Sign in with e-mail address and password."""
         password = data.pwd if data.pwd is not None else data.password
         if password is None:
@@ -57,17 +63,17 @@ class PeopleController(Controller):
         return await identity.login(data.email, password, _agent(request))
 
     @post("/refresh", status_code=HTTP_200_OK, opt={"exclude_from_auth": True}, security=[])
-    async def refresh(self, data: Refresh, identity: Identity) -> who.SignedIn:
+    async def refresh(self, data: JSONBody[Refresh], identity: NamedDependency[Identity]) -> who.SignedIn:
         """Trade a refresh token for fresh tokens; the old one is dead."""
         return await identity.refresh(data.refresh_token)
 
     @post("/logout", status_code=HTTP_204_NO_CONTENT)
-    async def logout(self, request: SignedIn, identity: Identity) -> None:
+    async def logout(self, request: SignedIn, identity: NamedDependency[Identity]) -> None:
         """End this session: its tokens are refused and its sockets closed."""
         await identity.logout(request.user.session_id)
 
     @get("/me")
-    async def me(self, request: SignedIn, identity: Identity) -> who.User:
+    async def me(self, request: SignedIn, identity: NamedDependency[Identity]) -> who.User:
         """Who is signed in."""
         return await identity.user(request.user.user_id)
 

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
-from litestar.params import QueryParameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 from litestar.status_codes import HTTP_200_OK
 from msgspec import Struct
@@ -37,7 +38,11 @@ class ProjectsController(Controller):
 
     @get()
     async def mine(
-        self, request: SignedIn, door: Door, cursor: UUID | None = None, limit: Limit = USUAL
+        self,
+        request: SignedIn,
+        door: NamedDependency[Door],
+        cursor: FromQuery[UUID | None] = None,
+        limit: Limit = USUAL,
     ) -> dict[str, Any]:
         """My projects."""
         after = str(cursor) if cursor else None
@@ -45,59 +50,88 @@ class ProjectsController(Controller):
         return page(found, limit, lambda item: item["projectId"])
 
     @post()
-    async def create(self, data: c.CreateProject, intent: Intent, door: Door) -> Response[dict[str, Any]]:
+    async def create(
+        self, data: JSONBody[c.CreateProject], intent: NamedDependency[Intent], door: NamedDependency[Door]
+    ) -> Response[dict[str, Any]]:
         """Begin a project; I am its owner."""
         return await door.submit(data, intent, status=201)
 
     @get("/{project_id:uuid}")
-    async def one(self, request: SignedIn, project_id: UUID, door: Door) -> Response[dict[str, Any]]:
+    async def one(
+        self, request: SignedIn, project_id: FromPath[UUID], door: NamedDependency[Door]
+    ) -> Response[dict[str, Any]]:
         """The project without its tasks."""
         state, names = await door.read(str(project_id), request)
         return Response(views.project(state, names), headers=etag(state.head))
 
     @patch("/{project_id:uuid}")
     async def edit(
-        self, project_id: UUID, data: c.EditProject, intent: Intent, door: Door
+        self,
+        project_id: FromPath[UUID],
+        data: JSONBody[c.EditProject],
+        intent: NamedDependency[Intent],
+        door: NamedDependency[Door],
     ) -> Response[dict[str, Any]]:
         """Change its name or description."""
         return await door.submit(data, intent, str(project_id))
 
     @get("/{project_id:uuid}/board")
-    async def board(self, request: SignedIn, project_id: UUID, door: Door) -> Response[dict[str, Any]]:
+    async def board(
+        self, request: SignedIn, project_id: FromPath[UUID], door: NamedDependency[Door]
+    ) -> Response[dict[str, Any]]:
         """The whole board."""
         state, names = await door.read(str(project_id), request)
         return Response(views.board(state, names), headers=etag(state.head))
 
     @get("/{project_id:uuid}/members")
-    async def members(self, request: SignedIn, project_id: UUID, door: Door) -> Response[dict[str, Any]]:
+    async def members(
+        self, request: SignedIn, project_id: FromPath[UUID], door: NamedDependency[Door]
+    ) -> Response[dict[str, Any]]:
         """The members: never more than fit one page."""
         state, names = await door.read(str(project_id), request)
         return Response({"items": views.members(state, names), "next": None}, headers=etag(state.head))
 
     @post("/{project_id:uuid}/members")
     async def add_member(
-        self, project_id: UUID, data: c.AddMember, intent: Intent, door: Door
+        self,
+        project_id: FromPath[UUID],
+        data: JSONBody[c.AddMember],
+        intent: NamedDependency[Intent],
+        door: NamedDependency[Door],
     ) -> Response[dict[str, Any]]:
         """Make somebody registered a member."""
         return await door.submit(data, intent, str(project_id), status=201)
 
     @patch("/{project_id:uuid}/members/{user_id:uuid}")
     async def change_member(
-        self, project_id: UUID, user_id: UUID, data: NewRole, intent: Intent, door: Door
+        self,
+        project_id: FromPath[UUID],
+        user_id: FromPath[UUID],
+        data: JSONBody[NewRole],
+        intent: NamedDependency[Intent],
+        door: NamedDependency[Door],
     ) -> Response[dict[str, Any]]:
         """Give a member another role."""
         return await door.submit(c.ChangeMember(str(user_id), data.role), intent, str(project_id))
 
     @delete("/{project_id:uuid}/members/{user_id:uuid}", status_code=HTTP_200_OK)
     async def remove_member(
-        self, project_id: UUID, user_id: UUID, intent: Intent, door: Door
+        self,
+        project_id: FromPath[UUID],
+        user_id: FromPath[UUID],
+        intent: NamedDependency[Intent],
+        door: NamedDependency[Door],
     ) -> Response[dict[str, Any]]:
         """Take a membership; one's own is leaving."""
         return await door.submit(c.RemoveMember(str(user_id)), intent, str(project_id))
 
     @post("/{project_id:uuid}/tasks")
     async def create_task(
-        self, project_id: UUID, data: c.CreateTask, intent: Intent, door: Door
+        self,
+        project_id: FromPath[UUID],
+        data: JSONBody[c.CreateTask],
+        intent: NamedDependency[Intent],
+        door: NamedDependency[Door],
     ) -> Response[dict[str, Any]]:
         """Put a task on the board."""
         return await door.submit(data, intent, str(project_id), status=201)
@@ -106,8 +140,8 @@ class ProjectsController(Controller):
     async def messages(
         self,
         request: SignedIn,
-        project_id: UUID,
-        door: Door,
+        project_id: FromPath[UUID],
+        door: NamedDependency[Door],
         cursor: Annotated[int | None, QueryParameter(ge=1)] = None,
         limit: Limit = USUAL,
     ) -> dict[str, Any]:
@@ -118,7 +152,11 @@ class ProjectsController(Controller):
 
     @post("/{project_id:uuid}/messages")
     async def send_message(
-        self, project_id: UUID, data: c.SendMessage, intent: Intent, door: Door
+        self,
+        project_id: FromPath[UUID],
+        data: JSONBody[c.SendMessage],
+        intent: NamedDependency[Intent],
+        door: NamedDependency[Door],
     ) -> Response[dict[str, Any]]:
         """Say something in the chat."""
         return await door.submit(data, intent, str(project_id), status=201)
@@ -127,8 +165,8 @@ class ProjectsController(Controller):
     async def events(
         self,
         request: SignedIn,
-        project_id: UUID,
-        door: Door,
+        project_id: FromPath[UUID],
+        door: NamedDependency[Door],
         after: Annotated[int, QueryParameter(ge=0)] = 0,
         limit: Limit = USUAL,
     ) -> Response[Any]:

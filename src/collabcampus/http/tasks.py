@@ -4,6 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Controller, Response, delete, get, patch, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
 from msgspec import UNSET, Struct, UnsetType
 
@@ -33,7 +35,9 @@ class TasksController(Controller):
     tags = ("tasks",)
 
     @get()
-    async def one(self, request: SignedIn, task_id: UUID, door: Door) -> Response[dict[str, Any]]:
+    async def one(
+        self, request: SignedIn, task_id: FromPath[UUID], door: NamedDependency[Door]
+    ) -> Response[dict[str, Any]]:
         """The task."""
         project_id = await door.projects.project_of(str(task_id))
         try:
@@ -45,17 +49,31 @@ class TasksController(Controller):
         return Response(views.task(state.tasks[str(task_id)]), headers=etag(state.head))
 
     @put()
-    async def move(self, task_id: UUID, data: TaskChanges, intent: Intent, door: Door) -> Response[dict[str, Any]]:
+    async def move(
+        self,
+        task_id: FromPath[UUID],
+        data: JSONBody[TaskChanges],
+        intent: NamedDependency[Intent],
+        door: NamedDependency[Door],
+    ) -> Response[dict[str, Any]]:
         """Move the task, and change whatever else is named."""
         return await door.submit(_command(str(task_id), data), intent)
 
     @patch()
-    async def edit(self, task_id: UUID, data: TaskChanges, intent: Intent, door: Door) -> Response[dict[str, Any]]:
+    async def edit(
+        self,
+        task_id: FromPath[UUID],
+        data: JSONBody[TaskChanges],
+        intent: NamedDependency[Intent],
+        door: NamedDependency[Door],
+    ) -> Response[dict[str, Any]]:
         """Change what is named."""
         return await door.submit(_command(str(task_id), data), intent)
 
     @delete(status_code=HTTP_200_OK)
-    async def delete(self, task_id: UUID, intent: Intent, door: Door) -> Response[dict[str, Any]]:
+    async def delete(
+        self, task_id: FromPath[UUID], intent: NamedDependency[Intent], door: NamedDependency[Door]
+    ) -> Response[dict[str, Any]]:
         """Take the task off the board for good."""
         return await door.submit(c.DeleteTask(str(task_id)), intent)
 

@@ -1,0 +1,47 @@
+"""The published contracts, generated from the code: JSON Schema of events and commands, OpenAPI.
+
+`python -m collabcampus.contracts FOLDER` writes them; a test holds that the files in `schema/contracts` are what
+this writes.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from collabcampus.app import Application
+from collabcampus.domain.commands import COMMANDS
+from collabcampus.domain.events import EVENT_TYPES
+from collabcampus.settings import Settings
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def contracts() -> dict[str, str]:
+    """File names and their contents."""
+    written = {"events.json": _schemas(EVENT_TYPES), "commands.json": _schemas(COMMANDS), "openapi.json": _openapi()}
+    return {name: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for name, content in written.items()}
+
+
+def _schemas(kinds: dict[str, Any]) -> dict[str, Any]:
+    """One schema for each name: an event's type in the log, a command's name on the socket."""
+    references, components = msgspec.json.schema_components(kinds.values(), ref_template="#/$defs/{name}")
+    return {
+        "$schema": DIALECT,
+        "type": "object",
+        "properties": dict(zip(kinds, references, strict=True)),
+        "$defs": components,
+    }
+
+
+def _openapi() -> dict[str, Any]:
+    described: dict[str, Any] = Application(Settings(), "").http().openapi_schema.to_schema()
+    return described
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    for name, text in contracts().items():
+        (folder / name).write_text(text)
