@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -10,7 +11,7 @@ from msgspec import UNSET, Struct
 from collabcampus.domain import commands as c
 from collabcampus.domain.errors import UserNotFound
 from collabcampus.identity import errors
-from collabcampus.identity.accounts import Accounts, User
+from collabcampus.identity.accounts import Accounts, User, clean_email
 from collabcampus.identity.passwords import Passwords, require_strong
 from collabcampus.identity.sessions import SESSIONS_CHANNEL, Sessions
 from collabcampus.identity.tokens import LIFE_S, SHORTEST_SECRET, Claims, Tokens
@@ -29,6 +30,9 @@ class SignedIn(Struct, frozen=True, rename="camel"):
 
     def __repr__(self) -> str:
         return f"SignedIn(user={self.user.id})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("user", self.user.id)]  # msgspec's own would show the tokens wherever Rich prints it
 
 
 class Identity:
@@ -54,7 +58,7 @@ class Identity:
 
     async def register(self, email: str, name: str, password: str, user_agent: str) -> SignedIn:
         """A new account, signed in. EmailTaken, InvalidEmail, InvalidName or WeakPassword otherwise."""
-        require_strong(password, email)
+        require_strong(password, clean_email(email))
         users = await self.accounts.add([(email, name)], await self._passwords.hash(password))
         return await self._sign_in(users[0], user_agent)
 
@@ -101,6 +105,10 @@ class Identity:
             raise errors.TokenInvalid
         return user
 
+    async def find(self, email: str) -> User | None:
+        """The account with this address; None where nobody is registered with it."""
+        return await self.accounts.find(email)
+
     async def names(self, user_ids: Iterable[str]) -> dict[str, str]:
         """People's names by id."""
         return await self.accounts.names(user_ids)
@@ -112,8 +120,7 @@ class Identity:
         if command.user_id is not UNSET:
             found = await self.accounts.user(command.user_id)
         else:
-            known = None if command.email is UNSET else await self.accounts.credentials(command.email)
-            found = known[0] if known else None
+            found = None if command.email is UNSET else await self.find(command.email)
         if found is None:
             raise UserNotFound
         return msgspec.structs.replace(command, user_id=found.id, email=UNSET)

@@ -14,8 +14,8 @@ LONGEST_EMAIL = 254
 LONGEST_NAME = 100
 NAMES_REMEMBERED = 50_000
 
-_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f\ud800-\udfff]+@[^@\s\x00-\x1f\x7f\ud800-\udfff]+\Z")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+@[^@\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class User(Struct, frozen=True, rename="camel"):
@@ -28,10 +28,10 @@ class User(Struct, frozen=True, rename="camel"):
 
 def clean_email(email: str) -> str:
     """The address as it is stored and compared: NFC, lower case. InvalidEmail for what is none."""
-    cleaned = email.strip().lower()
+    cleaned = unicodedata.normalize("NFC", email.strip().lower())  # may grow: measured when it is done
     if len(cleaned) > LONGEST_EMAIL or not _EMAIL.match(cleaned):
         raise InvalidEmail
-    return unicodedata.normalize("NFC", cleaned)
+    return cleaned
 
 
 def clean_name(name: str) -> str:
@@ -85,16 +85,27 @@ class Accounts:
         rows = await self._database.fetch("SELECT user_id, email, name FROM accounts WHERE user_id = %s", user_id)
         return User(*rows[0]) if rows else None
 
+    async def find(self, email: str) -> User | None:
+        """The account with this address, however it is written; None for an unknown one or none at all."""
+        try:
+            cleaned = clean_email(email)
+        except InvalidEmail:
+            return None
+        rows = await self._database.fetch("SELECT user_id, email, name FROM accounts WHERE email = %s", cleaned)
+        return User(*rows[0]) if rows else None
+
     async def names(self, user_ids: Iterable[str]) -> dict[str, str]:
         """Names by id, of those who are registered; remembered, since rooms ask for them at every join."""
         wanted = list(user_ids)
-        missing = [each for each in wanted if each not in self._names]
+        known = {each: self._names[each] for each in wanted if each in self._names}
+        missing = [each for each in wanted if each not in known]
         if missing:
-            if len(self._names) + len(missing) > NAMES_REMEMBERED:
-                self._names.clear()
-                missing = wanted
             rows = await self._database.fetch(
                 "SELECT user_id, name FROM accounts WHERE user_id = ANY(%s::uuid[])", missing
             )
-            self._names.update(rows)
-        return {each: self._names[each] for each in wanted if each in self._names}
+            if len(self._names) + len(rows) > NAMES_REMEMBERED:
+                self._names.clear()  # `known` is a copy: whoever waits in here meanwhile keeps what was found
+            found = dict[str, str](rows)
+            self._names.update(found)
+            known |= found
+        return known

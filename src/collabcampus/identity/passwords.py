@@ -1,6 +1,7 @@
 """Passwords: argon2id in a bounded pool of threads, so that the loop never waits for one."""
 
 import asyncio
+import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -31,7 +32,7 @@ COMMON = frozenset(
 
 
 def require_strong(password: str, email: str) -> None:
-    """WeakPassword with its `reason` for one too short, too long, common or the address itself."""
+    """WeakPassword with its `reason` for one too short, too long, common or the address, as `clean_email` has it."""
     reason = None
     if not SHORTEST <= len(password) <= LONGEST:
         reason = f"{SHORTEST} to {LONGEST} characters are needed"
@@ -39,7 +40,7 @@ def require_strong(password: str, email: str) -> None:
         reason = "it holds characters that are not text"
     elif password.lower() in COMMON or len(set(password)) < 4:
         reason = "it is among the first that are guessed"
-    elif password.lower() == email.lower():
+    elif _as_address(password) == email:
         reason = "it is the e-mail address"
     if reason:
         raise WeakPassword(reason=reason)
@@ -80,6 +81,10 @@ class Passwords:
 
     async def _run(self, work: Callable[..., T], *values: str) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *values)
+
+
+def _as_address(password: str) -> str:
+    return unicodedata.normalize("NFC", password.strip().lower())
 
 
 def _is_utf8(text: str) -> bool:

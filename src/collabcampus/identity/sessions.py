@@ -8,15 +8,23 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
+import structlog
 import uuid_utils
 
 from collabcampus.identity.errors import BadRefreshToken
-from collabcampus.log.database import Database
+from collabcampus.log.database import Connection, Database
 
 SESSIONS_CHANNEL = "collabcampus_sessions"
 REFRESH_LIFE = timedelta(days=30)
 ENDED_KEPT_S = 2 * 3_600
 """How long an ended session is remembered: longer than any access token lives."""
+
+_END = (
+    "WITH ended AS (UPDATE sessions SET ended_at = now(), end_reason = %s "
+    "WHERE session_id = %s AND ended_at IS NULL) SELECT pg_notify(%s, %s)"
+)
+
+_logger = structlog.get_logger(__name__)
 
 
 class Sessions:
@@ -46,44 +54,44 @@ class Sessions:
         same, and nothing but hashes is stored.
         """
         successor = self._successor(token)
-        stolen = None
         async with self._database.connection() as connection, connection.transaction():
-            result = await connection.execute(
-                "SELECT t.session_id, s.user_id, t.used_at IS NOT NULL, t.used_at < now() - %s "
-                "FROM refresh_tokens AS t JOIN sessions AS s USING (session_id) JOIN accounts AS a USING (user_id) "
-                "WHERE t.digest = %s AND t.expires_at > now() AND s.ended_at IS NULL AND a.disabled_at IS NULL "
-                "FOR UPDATE OF t",
-                (self._grace, _digest(token)),
-            )
-            row = await result.fetchone()
-            if row is None:
-                raise BadRefreshToken
-            session_id, user_id, used, too_late = row
-            if used and (too_late or not self._grace):
-                stolen = session_id
+            user_id, session_id, used, reused = await self._lock(connection, token)
+            if reused:
+                await connection.execute(_END, _ending(session_id, "a refresh token was used twice"))
             elif not used:
-                await connection.execute(
-                    "UPDATE refresh_tokens SET used_at = now() WHERE digest = %s", (_digest(token),)
-                )
-                await connection.execute(
-                    "INSERT INTO refresh_tokens (digest, session_id, expires_at) VALUES (%s, %s, now() + %s)",
-                    (_digest(successor), session_id, REFRESH_LIFE),
-                )
-                await connection.execute(
-                    "UPDATE sessions SET last_used_at = now() WHERE session_id = %s", (session_id,)
-                )
-        if stolen:
-            await self.end(stolen, "a refresh token was used twice")
+                await self._replace(connection, session_id, token, successor)
+        if reused:
+            self.heard(session_id)
             raise BadRefreshToken
         return user_id, session_id, successor
 
+    async def _lock(self, connection: Connection, token: str) -> tuple[str, str, bool, bool]:
+        """User id, session id, whether it was used, and whether too long ago; others who bring it wait."""
+        result = await connection.execute(
+            "SELECT s.user_id, t.session_id, t.used_at IS NOT NULL, coalesce(t.used_at < now() - %s, false) "
+            "FROM refresh_tokens AS t JOIN sessions AS s USING (session_id) JOIN accounts AS a USING (user_id) "
+            "WHERE t.digest = %s AND t.expires_at > now() AND s.ended_at IS NULL AND a.disabled_at IS NULL "
+            "FOR UPDATE OF t",
+            (self._grace, _digest(token)),
+        )
+        row = await result.fetchone()
+        if row is None:
+            raise BadRefreshToken
+        user_id, session_id, used, too_late = row
+        # Without a grace the clock has no say: who waited for the lock began before the use it now sees.
+        return user_id, session_id, used, used and (too_late or not self._grace)
+
+    async def _replace(self, connection: Connection, session_id: str, token: str, successor: str) -> None:
+        await connection.execute("UPDATE refresh_tokens SET used_at = now() WHERE digest = %s", (_digest(token),))
+        await connection.execute(
+            "INSERT INTO refresh_tokens (digest, session_id, expires_at) VALUES (%s, %s, now() + %s)",
+            (_digest(successor), session_id, REFRESH_LIFE),
+        )
+        await connection.execute("UPDATE sessions SET last_used_at = now() WHERE session_id = %s", (session_id,))
+
     async def end(self, session_id: str, reason: str) -> None:
         """End a session here and, by notification, on every node."""
-        await self._database.fetch(
-            "WITH ended AS (UPDATE sessions SET ended_at = now(), end_reason = %s "
-            "WHERE session_id = %s AND ended_at IS NULL) SELECT pg_notify(%s, %s)",
-            reason, session_id, SESSIONS_CHANNEL, session_id,
-        )  # fmt: skip
+        await self._database.fetch(_END, *_ending(session_id, reason))
         self.heard(session_id)
 
     async def load(self) -> None:
@@ -98,19 +106,31 @@ class Sessions:
         """A session has ended, on whichever node."""
         if session_id in self._ended:
             return
-        now = time.monotonic()
-        self._ended = {each: at for each, at in self._ended.items() if at > now - ENDED_KEPT_S}
-        self._ended[session_id] = now
+        self._ended[session_id] = time.monotonic()
+        self._forget()
         for tell in self.on_end:
-            tell(session_id)
+            try:
+                tell(session_id)
+            except Exception as error:  # one that fails must not leave the node deaf to the ends that follow
+                _logger.error("session_end_not_told", session_id=session_id, error=type(error).__name__)
 
     def has_ended(self, session_id: str) -> bool:
         """Whether this session is known to have ended."""
         return session_id in self._ended
 
+    def _forget(self) -> None:
+        """Let go of those that no token can outlive: the oldest stand first, so each is looked at once."""
+        long_ago = time.monotonic() - ENDED_KEPT_S
+        while self._ended[oldest := next(iter(self._ended))] < long_ago:
+            del self._ended[oldest]
+
     def _successor(self, token: str) -> str:
         mac = hmac.digest(self.secret, b"refresh " + token.encode("utf-8", "replace"), "sha256")
         return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
+def _ending(session_id: str, reason: str) -> tuple[str, str, str, str]:
+    return reason, session_id, SESSIONS_CHANNEL, session_id
 
 
 def _digest(token: str) -> bytes:
