@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import secrets
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -33,7 +34,7 @@ class Sessions:
     def __init__(self, database: Database, grace: timedelta) -> None:
         """Within `grace` a used refresh token gives the same successor again; later its use ends the session."""
         self._database, self._grace = database, grace
-        self._ended: dict[str, float] = {}
+        self._ended: OrderedDict[str, float] = OrderedDict()
         self.secret = b""
         self.on_end: list[Callable[[str], None]] = []
 
@@ -106,8 +107,8 @@ class Sessions:
         """A session has ended, on whichever node."""
         if session_id in self._ended:
             return
-        self._ended[session_id] = time.monotonic()
         self._forget()
+        self._ended[session_id] = time.monotonic()
         for tell in self.on_end:
             try:
                 tell(session_id)
@@ -119,10 +120,10 @@ class Sessions:
         return session_id in self._ended
 
     def _forget(self) -> None:
-        """Let go of those that no token can outlive: the oldest stand first, so each is looked at once."""
+        """Let go of those that no token can outlive: the oldest stand first, so one call costs what it drops."""
         long_ago = time.monotonic() - ENDED_KEPT_S
-        while self._ended[oldest := next(iter(self._ended))] < long_ago:
-            del self._ended[oldest]
+        while self._ended and next(iter(self._ended.values())) < long_ago:
+            self._ended.popitem(last=False)
 
     def _successor(self, token: str) -> str:
         mac = hmac.digest(self.secret, b"refresh " + token.encode("utf-8", "replace"), "sha256")

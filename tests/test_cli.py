@@ -1,0 +1,103 @@
+"""The command line: what it prints and how it exits, beside a running server too."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from conftest import remove_cluster
+from running import COLLABCAMPUS, Server
+
+COMMANDS = ("serve", "migrate", "rebuild", "audit", "user add", "demo")
+
+
+def run(*options: str | Path, given: str = "") -> subprocess.CompletedProcess[str]:
+    command = [str(COLLABCAMPUS), *map(str, options)]
+    return subprocess.run(command, capture_output=True, text=True, input=given, timeout=60)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_tells_every_option(command: str) -> None:
+    told = run(*command.split(), "--help")
+
+    assert told.returncode == 0
+    assert "--data" in told.stdout
+    assert "--database-url" in told.stdout
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["serve", "--port", "notanumber"], ["serve", "--port", "70000"], ["nonsense"], ["demo", "--users", "0"]],
+)
+def test_misuse_exits_with_2(options: list[str]) -> None:
+    assert run(*options).returncode == 2
+
+
+def test_a_database_that_is_not_there_is_said_in_words_and_exits_with_1(tmp_path: Path) -> None:
+    failed = run("migrate", "--database-url", f"host={tmp_path} dbname=nothing")
+
+    assert failed.returncode == 1
+    assert "Traceback" not in failed.stderr
+    assert str(tmp_path) in failed.stderr.replace("\n", "")
+
+
+def test_a_demo_fills_the_database_and_its_tokens_work(server: Server, module_database_url: str) -> None:
+    told = run(
+        "demo", "--users", "3", "--projects", "2", "--tasks", "4", "--json", "--database-url", module_database_url
+    )
+    made = json.loads(told.stdout)
+
+    assert [len(made["users"]), len(made["projects"])] == [3, 2]
+    for user in made["users"]:
+        for project in made["projects"]:
+            bearer = {"Authorization": f"Bearer {user['token']}"}
+            board = httpx.get(f"{server.url}/api/projects/{project['projectId']}/board", headers=bearer).json()
+            assert [each["taskId"] for each in board["tasks"]] == project["taskIds"]
+            assert {each["status"] for each in board["tasks"]} == {"todo"}
+            assert sorted(each["role"] for each in board["members"]) == ["editor", "editor", "owner"]
+
+
+def test_a_person_added_can_sign_in(server: Server, module_database_url: str) -> None:
+    added = run(
+        "user", "add", "dan@example.org", "Dan", "--password", "a long enough password",
+        "--database-url", module_database_url,
+    )  # fmt: skip
+    answer = httpx.post(f"{server.url}/login", json={"email": "dan@example.org", "pwd": "a long enough password"})
+
+    assert answer.json()["user"]["id"] == added.stdout.strip()
+    again = run("user", "add", "dan@example.org", "Dan", "--password", "short", "--database-url", module_database_url)
+    assert (again.returncode, "weak_password" in again.stderr) == (1, True)
+
+
+def test_the_audit_exits_with_1_where_something_does_not_hold(module_database_url: str) -> None:
+    assert run("demo", "--database-url", module_database_url).returncode == 0
+    holds = run("audit", "--json", "--database-url", module_database_url)
+    assert (holds.returncode, json.loads(holds.stdout)) == (0, {"holds": True, "findings": []})
+
+    with psycopg.connect(module_database_url, autocommit=True) as owner:
+        owner.execute("DELETE FROM board WHERE (project_id, key) IN (SELECT project_id, key FROM board LIMIT 1)")
+    broken = run("audit", "--json", "--database-url", module_database_url)
+    assert broken.returncode == 1
+    assert [each["check"] for each in json.loads(broken.stdout)["findings"]] == ["projection board"]
+
+    assert run("rebuild", "board", "--database-url", module_database_url).stdout == "board\n"
+    assert run("audit", "--database-url", module_database_url).stdout == "it holds\n"
+    assert run("rebuild", "nonsense", "--database-url", module_database_url).returncode == 1
+    assert run("migrate", "--database-url", module_database_url).stdout == "nothing to do\n"
+
+
+def test_the_server_starts_with_a_demo_project_and_keeps_it(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    try:
+        for _ in range(2):
+            with Server("--demo", "--data", str(data)) as server:
+                login = {"email": "demo@collabcampus.example", "pwd": "campus demo 2026"}
+                token = httpx.post(f"{server.url}/login", json=login).json()["token"]
+                bearer = {"Authorization": f"Bearer {token}"}
+                (project,) = httpx.get(f"{server.url}/api/projects", headers=bearer).json()["items"]
+                assert (project["name"], project["position"]) == ("Term project", 7)
+    finally:
+        remove_cluster(data)
