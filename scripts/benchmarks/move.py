@@ -36,7 +36,7 @@ class Board:
         address = url.replace("http://", "ws://") + "/socket.io/?EIO=4&transport=websocket"
         self._socket = connect(address, legacy=True)
         self._socket.send("40" + json.dumps({"token": demo["users"][0]["token"]}))
-        self._until("42[\"welcome\"")
+        self._until('42["welcome"')
         self._ask(["join_project", {"projectId": demo["projects"][0]["projectId"]}])
         self._turn = 0
 
