@@ -44,6 +44,15 @@ def test_a_database_that_is_not_there_is_said_in_words_and_exits_with_1(tmp_path
     assert str(tmp_path) in failed.stderr.replace("\n", "")
 
 
+def test_a_weak_secret_is_refused_in_words(module_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLLABCAMPUS_SECRET", "short")
+    failed = run("serve", "--port", "0", "--database-url", module_database_url)
+
+    assert failed.returncode == 1
+    assert "32 bytes" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
 def test_a_demo_fills_the_database_and_its_tokens_work(server: Server, module_database_url: str) -> None:
     told = run(
         "demo", "--users", "3", "--projects", "2", "--tasks", "4", "--json", "--database-url", module_database_url

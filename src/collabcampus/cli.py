@@ -18,6 +18,7 @@ from collabcampus import demo as demo_data
 from collabcampus import settings as config
 from collabcampus.domain.errors import Refused
 from collabcampus.embedded import EmbeddedUnavailable
+from collabcampus.identity.tokens import WeakSecret
 from collabcampus.log import verify
 from collabcampus.log.database import UnfitServer
 from collabcampus.log.migrate import MigrationRefused, migrate, rebuild
@@ -187,7 +188,14 @@ def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         _fail("stopped before it was done", DOES_NOT_HOLD)
     except Refused as refused:
         _fail(f"{refused.message} ({refused.code})", DOES_NOT_HOLD)
-    except (EmbeddedUnavailable, MigrationRefused, UnfitServer, psycopg.OperationalError, OSError) as error:
+    except (
+        EmbeddedUnavailable,
+        MigrationRefused,
+        UnfitServer,
+        WeakSecret,
+        psycopg.OperationalError,
+        OSError,
+    ) as error:
         _fail(str(error), DOES_NOT_HOLD)
 
 

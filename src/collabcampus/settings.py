@@ -43,7 +43,10 @@ class Settings(Struct, frozen=True):
     refresh_grace: Annotated[int, Meta(ge=0, le=3600)] = 10
 
     def __repr__(self) -> str:
-        return f"Settings(host={self.host!r}, port={self.port}, data={str(self.data)!r})"
+        return f"Settings(host={self.host!r}, port={self.port}, data={str(self.data)!r})"  # no secret, no password
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("host", self.host), ("port", self.port), ("data", self.data)]
 
 
 def load(environ: Mapping[str, str] = os.environ, **options: Any) -> Settings:

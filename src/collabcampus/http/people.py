@@ -15,7 +15,11 @@ from collabcampus.identity.errors import BadCredentials
 
 
 class _Body(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    pass
+    def __repr__(self) -> str:
+        return type(self).__name__  # what is in it is secret
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []
 
 
 class Register(_Body, frozen=True):
