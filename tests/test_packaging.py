@@ -14,6 +14,7 @@ from conftest import remove_cluster
 from running import Person, Server
 
 ROOT = Path(__file__).parents[1]
+STOPPED_WITHIN_S = 10
 BUILT = ("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "src", "schema", "projections")
 
 
@@ -37,15 +38,17 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new environment with the locked packages alone."""
+    """A new environment with the locked packages alone, from the package index: this needs the network."""
     folder = tmp_path_factory.mktemp("fresh")
-    venv.create(folder, with_pip=True)
+    venv.create(folder, with_pip=False)
     run(*pip(folder), "--require-hashes", "--requirement", ROOT / "requirements" / "app.txt", cwd=folder)
     return folder
 
 
 def pip(environment: Path) -> list[str | Path]:
-    return [environment / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    """This environment's pip at work in another: Debian's Python cannot give the other one its own."""
+    python = environment / "bin" / "python"
+    return [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "install", "--quiet"]
 
 
 @pytest.fixture
@@ -73,9 +76,12 @@ def test_a_wheel_installed_elsewhere_serves_a_project(
 ) -> None:
     run(*pip(fresh), "--no-deps", "--force-reinstall", wheels[how], cwd=fresh)
 
-    with Server("--data", str(data), command=fresh / "bin" / "collabcampus", PYTHONPATH="") as server:
+    command = fresh / "bin" / "collabcampus"
+    with Server("--data", str(data), command=command, PYTHONPATH="", DATABASE_URL="") as server:
         person = Person(server.url, "Alice")
         project_id = person.project()
         board = person.http.get(f"/api/projects/{project_id}/board").json()
         assert [each["id"] for each in board["columns"]] == ["todo", "in-progress", "done"]
-        assert server.stop() == 0
+        assert server.process
+        server.process.terminate()
+        assert server.process.wait(STOPPED_WITHIN_S) == 0

@@ -51,7 +51,13 @@ def serve(
     database_url: Url = None,
     demo: Annotated[bool, typer.Option("--demo", help="Make the demo login and project if absent.")] = False,
 ) -> None:
-    """Run the server until SIGTERM or SIGINT."""
+    """Run the server until SIGTERM or SIGINT.
+
+    Further settings come from the environment: COLLABCAMPUS_ORIGINS (web origins allowed beside the server's own,
+    with commas between; the usual React development servers unless set), COLLABCAMPUS_SECRET (signs tokens; 32 or
+    more bytes; made and kept in the database unless set), COLLABCAMPUS_REFRESH_GRACE (seconds in which a used refresh
+    token gives the same successor; 10), COLLABCAMPUS_POSTGRES_BIN (a folder of PostgreSQL binaries to run).
+    """
     settings = _settings(host=host, port=port, data=data, database_url=database_url)
     _run(partial(_serve, settings, demo))
 

@@ -78,7 +78,7 @@ async def ensure(application: Application) -> str:
     actor = Actor(user.id)
     created = await projects.submit(c.CreateProject("Term project"), actor, command_id=user.id)
     project_id = created.project.project_id
-    if created.position == (await projects.open(project_id)).state.head:
+    if created.position == (await projects.read(project_id)).head:
         for title, status in _TASKS:
             await projects.submit(c.CreateTask(title, status=status), actor, project_id)
     return project_id

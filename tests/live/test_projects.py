@@ -117,7 +117,7 @@ async def test_two_nodes_writing_one_project_lose_nothing_and_end_with_the_same_
 
     history = await log_of(application, project_id)
     assert [each.position for each in history] == list(range(1, len(history) + 1))
-    states = [(await node.projects.open(project_id)).state for node in (application, other_node)]
+    states = [await node.projects.read(project_id) for node in (application, other_node)]
     assert states[0] == states[1]
     assert states[0].head == len(history)
 
@@ -126,16 +126,16 @@ async def test_one_reads_on_another_node_what_one_has_just_written(
     application: Application, other_node: Application
 ) -> None:
     project_id = await a_project(application)
-    await other_node.projects.open(project_id)
+    await other_node.projects.read(project_id)
 
     written = await application.projects.submit(c.EditProject(name="Park"), OWNER, project_id)
 
-    assert (await other_node.projects.open(project_id)).state == written.project
+    assert await other_node.projects.read(project_id) == written.project
 
 
 async def test_a_refusal_is_decided_at_the_newest_state(application: Application, other_node: Application) -> None:
     project_id = await a_project(application)
-    await other_node.projects.open(project_id)
+    await other_node.projects.read(project_id)
     task_id = await a_task(application, project_id)
 
     answer = await other_node.projects.submit(c.MoveTask(task_id, "done"), OWNER, project_id)
@@ -147,7 +147,7 @@ async def test_an_edit_after_the_removal_is_refused_on_the_node_that_has_not_hea
     application: Application, other_node: Application
 ) -> None:
     project_id = await a_project(application)
-    await other_node.projects.open(project_id)
+    await other_node.projects.read(project_id)
     await application.projects.submit(c.RemoveMember(EDITOR.user_id), OWNER, project_id)
 
     with pytest.raises(errors.ProjectNotFound):
@@ -157,7 +157,7 @@ async def test_an_edit_after_the_removal_is_refused_on_the_node_that_has_not_hea
 
 async def test_a_stale_expectation_is_refused_and_a_current_one_is_not(application: Application) -> None:
     project_id = await a_project(application)
-    head = (await application.projects.open(project_id)).state.head
+    head = (await application.projects.read(project_id)).head
 
     with pytest.raises(errors.StalePosition) as refused:
         await application.projects.submit(c.EditProject(name="Park"), OWNER, project_id, expected=head - 1)
@@ -224,7 +224,20 @@ async def test_projects_nobody_uses_are_forgotten_and_read_again(
 
     assert len(application.projects._live) <= 2
     for project_id in made:
-        assert (await application.projects.open(project_id)).state.name == "Garden"
+        assert (await application.projects.read(project_id)).name == "Garden"
+
+
+async def test_a_project_somebody_is_about_to_join_is_not_forgotten(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application.projects, "_capacity", 1)
+    project_id = await a_project(application)
+
+    async with application.projects.using(project_id) as joining:
+        for _ in range(3):
+            await a_project(application)
+        async with application.projects.using(project_id) as again:
+            assert again is joining
 
 
 async def test_a_project_that_is_written_to_without_end_elsewhere_is_overloaded_and_not_an_error(

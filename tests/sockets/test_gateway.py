@@ -218,6 +218,24 @@ def test_what_another_process_writes_reaches_the_room(
     socket.close()
 
 
+@pytest.mark.parametrize("goodbye", ["41", "1", "nonsense"])
+def test_who_goes_while_joining_leaves_no_ghost_in_the_room(
+    server: Server, alice: Person, bob: Person, goodbye: str
+) -> None:
+    project_id = shared(alice, bob)
+    for _ in range(10):
+        socket = RawSocket(server.url, bob.token)
+        socket.send("421" + json.dumps(["join_project", {"projectId": project_id}]))
+        socket.send(goodbye)
+        if goodbye != "41":
+            assert socket.closed_within(1.0)
+        socket.close()
+
+    witness = RawSocket(server.url, alice.token)
+    assert join(witness, project_id)["online"] == [alice.user_id]
+    witness.close()
+
+
 def test_a_token_is_renewed_in_place(server: Server, alice: Person, bob: Person) -> None:
     socket = RawSocket(server.url, alice.token)
 

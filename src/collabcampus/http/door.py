@@ -22,8 +22,7 @@ class Door:
 
     async def read(self, project_id: str, request: SignedIn) -> tuple[Project, views.Names]:
         """The project as it is now, for one of its members, and the members' names."""
-        live = await self.projects.open(project_id)
-        state = live.state
+        state = await self.projects.read(project_id)
         require_member(state, Actor(request.user.user_id))
         return state, await self.identity.names(state.members)
 

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from litestar import Controller, Response, delete, get, patch, put
+from litestar import Controller, HttpMethod, Response, delete, get, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
@@ -48,8 +48,8 @@ class TasksController(Controller):
             raise errors.TaskNotFound
         return Response(views.task(state.tasks[str(task_id)]), headers=etag(state.head))
 
-    @put()
-    async def move(
+    @route(http_method=[HttpMethod.PUT, HttpMethod.PATCH])
+    async def change(
         self,
         task_id: FromPath[UUID],
         data: JSONBody[TaskChanges],
@@ -57,17 +57,6 @@ class TasksController(Controller):
         door: NamedDependency[Door],
     ) -> Response[dict[str, Any]]:
         """Move the task, and change whatever else is named."""
-        return await door.submit(_command(str(task_id), data), intent)
-
-    @patch()
-    async def edit(
-        self,
-        task_id: FromPath[UUID],
-        data: JSONBody[TaskChanges],
-        intent: NamedDependency[Intent],
-        door: NamedDependency[Door],
-    ) -> Response[dict[str, Any]]:
-        """Change what is named."""
         return await door.submit(_command(str(task_id), data), intent)
 
     @delete(status_code=HTTP_200_OK)

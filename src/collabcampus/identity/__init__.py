@@ -137,7 +137,7 @@ class Identity:
 
     async def _stored(self, name: str) -> bytes:
         """A secret of the database's, made by whoever comes first."""
-        await self._database.fetch(
+        await self._database.write(
             "INSERT INTO secrets (name, secret) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING 1",
             name,
             secrets.token_bytes(SHORTEST_SECRET),

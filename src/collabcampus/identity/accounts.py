@@ -76,7 +76,7 @@ class Accounts:
 
     async def set_hash(self, user_id: str, password_hash: str) -> None:
         """Store another hash of the same password."""
-        await self._database.fetch(
+        await self._database.write(
             "UPDATE accounts SET password_hash = %s WHERE user_id = %s RETURNING 1", password_hash, user_id
         )
 

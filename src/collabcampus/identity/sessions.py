@@ -41,7 +41,7 @@ class Sessions:
     async def begin(self, user_id: str, user_agent: str) -> tuple[str, str]:
         """A new session: its id and its first refresh token."""
         session_id, token = str(uuid_utils.uuid7()), secrets.token_urlsafe(32)
-        await self._database.fetch(
+        await self._database.write(
             "WITH begun AS (INSERT INTO sessions (session_id, user_id, user_agent) VALUES (%s, %s, %s)) "
             "INSERT INTO refresh_tokens (digest, session_id, expires_at) VALUES (%s, %s, now() + %s) RETURNING 1",
             session_id, user_id, user_agent, _digest(token), session_id, REFRESH_LIFE,
@@ -92,7 +92,7 @@ class Sessions:
 
     async def end(self, session_id: str, reason: str) -> None:
         """End a session here and, by notification, on every node."""
-        await self._database.fetch(_END, *_ending(session_id, reason))
+        await self._database.write(_END, *_ending(session_id, reason))
         self.heard(session_id)
 
     async def load(self) -> None:

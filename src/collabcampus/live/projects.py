@@ -8,7 +8,8 @@ import asyncio
 import hashlib
 import random
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
 from msgspec import Struct
@@ -51,11 +52,12 @@ class LiveProject(Generic[F]):
         self.state = initial(project_id)
         self.room: Room[F] = Room(project_id, frames)
         self.turn = asyncio.Lock()
+        self.users = 0
 
     @property
     def idle(self) -> bool:
-        """Nobody listens and nobody writes."""
-        return not self.room and not self.turn.locked()
+        """Nobody listens, nobody writes, and nobody is about to."""
+        return not (self.room or self.users or self.turn.locked())
 
     def advance(self, committed: Sequence[e.Recorded]) -> None:
         """Take committed events in position order: what is known already is skipped, a gap ends it."""
@@ -99,14 +101,24 @@ class Projects(Generic[F]):
         self._catching_up: set[asyncio.Task[Project]] = set()
         self._project_of: dict[str, str] = {}
 
-    async def open(self, project_id: str) -> LiveProject[F]:
-        """The project as it is in the log right now; ProjectNotFound where there is none."""
+    @asynccontextmanager
+    async def using(self, project_id: str) -> AsyncIterator[LiveProject[F]]:
+        """The project as it is in the log right now, kept in memory meanwhile; ProjectNotFound where none is."""
         live = self._get(project_id)
-        await live.catch_up(self._database)
-        if not live.state.head:
-            self._live.pop(project_id, None)
-            raise errors.ProjectNotFound
-        return live
+        live.users += 1
+        try:
+            await live.catch_up(self._database)
+            if not live.state.head:
+                self._live.pop(project_id, None)
+                raise errors.ProjectNotFound
+            yield live
+        finally:
+            live.users -= 1
+
+    async def read(self, project_id: str) -> Project:
+        """The project's state as the log has it right now; ProjectNotFound where there is none."""
+        async with self.using(project_id) as live:
+            return live.state
 
     async def submit(
         self,

@@ -72,9 +72,27 @@ class Database:
             self._checking = asyncio.create_task(self.pool.check())
 
     async def fetch(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """All rows of one query. Its text is a constant of ours, never made of input."""
+        """All rows of one query that only reads: where the connection proves dead, another is asked once.
+
+        Its text is a constant of ours, never made of input.
+        """
         async with self.connection() as connection:
-            return await (await connection.execute(query.encode(), values)).fetchall()
+            try:
+                return await _rows(connection, query, values)
+            except psycopg.OperationalError:
+                if not connection.broken:
+                    raise
+        self._discard_dead()
+        return await self.write(query, *values)
+
+    async def write(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """All rows of one query that changes something: sent once, and Unavailable leaves open whether it did."""
+        async with self.connection() as connection:
+            return await _rows(connection, query, values)
+
+
+async def _rows(connection: Connection, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    return await (await connection.execute(query.encode(), values)).fetchall()
 
 
 async def configure(connection: Connection) -> None:

@@ -45,6 +45,8 @@ class Follower:
                 await self._listen()
             except psycopg.Error as error:
                 _logger.warning("follower_lost_its_connection", error=type(error).__name__)
+            except Exception:
+                _logger.exception("follower_failed")  # and goes on: a room that is not followed falls silent
             self.listening.clear()
             await asyncio.sleep(RECONNECT_S)
 

@@ -41,10 +41,12 @@ class Connection:
         self._waiting: deque[Asked] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
+        self._gone = False
 
     def send(self, frame: Packet) -> None:
-        """Queue a frame, after everything queued before."""
-        self._socket.put(frame)
+        """Queue a frame, after everything queued before; nothing reaches one who is gone."""
+        if not self._gone:
+            self._socket.put(frame)
 
     def emit(self, event: str, payload: dict[str, Any]) -> None:
         """Queue an event for this client alone."""
@@ -91,6 +93,7 @@ class Connection:
 
     def gone(self) -> None:
         """Leave every room: the client is gone. A command being handled still completes."""
+        self._gone = True
         if self._expiry:
             self._expiry.cancel()
         self._waiting.clear()
@@ -100,8 +103,8 @@ class Connection:
 
     @property
     def alive(self) -> bool:
-        """Whether the session goes on."""
-        return not (self._socket.closed or self._socket.closing)
+        """Whether the client is still there."""
+        return not (self._gone or self._socket.closed or self._socket.closing)
 
     async def _work(self) -> None:
         while self._waiting:

@@ -158,18 +158,18 @@ class Gateway:
 
     async def _join(self, connection: Connection, asked: Asked) -> None:
         wanted = _payload(asked, JoinProject)
-        live = await self._projects.open(wanted.project_id)
-        require_member(live.state, Actor(connection.user_id))
-        names = await self._identity.names(live.state.members)
-        missed = await self._missed(live, wanted.position)
-        # From here on nothing waits: the snapshot, the room and the frames that follow fit without a seam.
-        require_member(live.state, Actor(connection.user_id))
-        if not connection.alive:
-            return
-        live.room.enter(connection)
-        connection.rooms[wanted.project_id] = live
-        connection.answer(asked, {"ok": True, "position": live.state.head})
-        connection.emit("project_joined", self._joined(live, names, missed))
+        async with self._projects.using(wanted.project_id) as live:
+            require_member(live.state, Actor(connection.user_id))
+            names = await self._identity.names(live.state.members)
+            missed = await self._missed(live, wanted.position)
+            # From here on nothing waits: the snapshot, the room and the frames that follow fit without a seam.
+            require_member(live.state, Actor(connection.user_id))
+            if not connection.alive:
+                return
+            live.room.enter(connection)
+            connection.rooms[wanted.project_id] = live
+            connection.answer(asked, {"ok": True, "position": live.state.head})
+            connection.emit("project_joined", self._joined(live, names, missed))
 
     def _joined(
         self, live: LiveProject[Packet], names: views.Names, missed: list[dict[str, Any]] | None
