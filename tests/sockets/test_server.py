@@ -155,6 +155,16 @@ def test_nothing_runs_before_a_token_was_good(server: Server, project_id: str) -
         socket.close()
 
 
+def test_a_client_that_shows_no_token_is_closed_within_five_seconds(server: Server, alice: Person) -> None:
+    silent, refused, good = (RawSocket(server.url, token) for token in (None, None, alice.token))
+    refused.send('40{"token":"nonsense"}')
+
+    assert silent.closed_within(5)
+    assert refused.closed_within(1)
+    assert good.ask("authenticate", {"token": alice.token})["ok"]
+    good.close()
+
+
 def test_another_namespace_is_refused_as_the_protocol_says(server: Server, alice: Person) -> None:
     socket = RawSocket(server.url, alice.token)
     socket.send("40/admin,")

@@ -3,6 +3,7 @@
 What a packet may do is decided here and in `packets`; what an event means, in `gateway`.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -18,6 +19,8 @@ from collabcampus.sockets.packets import Incoming, Json, Malformed
 
 PING_INTERVAL_S = 25
 PING_TIMEOUT_S = 20
+CONNECT_WITHIN_S = 4.5
+"""A client that has not shown a good token by then is closed: it costs a socket and may ask for nothing."""
 MAIN = "/"
 
 _logger = logging.getLogger(__name__)
@@ -107,6 +110,12 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         await super()._handle_eio_connect(eio_sid, environ)
         self.environ.pop(eio_sid, None)  # about 26 KiB a client, and nothing of it is needed any more
+        asyncio.get_running_loop().call_later(CONNECT_WITHIN_S, self._shut_if_silent, eio_sid)
+
+    def _shut_if_silent(self, eio_sid: str) -> None:
+        socket: EngineSocket | None = self.eio.sockets.get(eio_sid)
+        if socket and eio_sid not in self._connections:
+            socket.shut_soon("no token in time")
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         self._forget(eio_sid)
