@@ -12,7 +12,7 @@ CREATE FUNCTION leaf(
 ) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN sha256(
     uuid_send(project_id) || int8send("position") || uuid_send(actor) || uuid_send(command_id)
-    || timestamptz_send(at) || digest
+    || timestamptz_send(at::timestamptz(3)) || digest
     || int4send(octet_length(type)) || convert_to(type, 'UTF8') || convert_to(key, 'UTF8'));
 
 CREATE FUNCTION genesis() RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -52,11 +52,13 @@ CREATE PROCEDURE write_keep() LANGUAGE plpgsql AS $$
 DECLARE
     merges text := (SELECT string_agg(merge_sql(p.name, p.changes), '' ORDER BY p.name) FROM projections AS p);
 BEGIN
-    -- Plans are kept for good while the tables grow: only index lookups stay right at every size.
+    -- Planning costs more than running, so plans are kept for good; and since the tables grow meanwhile, they may only
+    -- use index lookups, which stay right at every size.
     EXECUTE format($sql$
         CREATE OR REPLACE FUNCTION keep(projects uuid[], positions bigint[], types text[], keys text[],
                                         datas jsonb[], actors uuid[], ats timestamptz[])
         RETURNS void LANGUAGE plpgsql
+        SET plan_cache_mode = force_generic_plan
         SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
         AS $keep$ BEGIN %s END $keep$ $sql$, merges);
 END $$;

@@ -15,7 +15,7 @@ CREATE FUNCTION append(
     of_command integer[], types text[], keys text[], datas text[], ids uuid[]
 ) RETURNS TABLE (project_id uuid, outcome text, "position" bigint)
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = public, pg_temp
+SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 #variable_conflict use_column
