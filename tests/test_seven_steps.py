@@ -17,7 +17,7 @@ needs_node = pytest.mark.skipif(
 
 
 @needs_node
-@pytest.mark.parametrize("transport", ["websocket", "polling"])
+@pytest.mark.parametrize("transport", ["websocket", "polling", "polling+websocket"])
 def test_the_seven_steps_work_with_the_stock_javascript_client(server: Server, transport: str) -> None:
     done = subprocess.run(
         ["node", str(JS / "seven_steps.mjs"), server.url, transport], capture_output=True, text=True, timeout=60

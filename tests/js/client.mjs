@@ -31,7 +31,7 @@ export class Client {
   constructor(server, token, transport) {
     this.heard = [];
     this.waiting = [];
-    this.socket = io(server, { auth: { token }, transports: [transport], reconnection: false, forceNew: true });
+    this.socket = io(server, { auth: { token }, transports: transport.split("+"), reconnection: false, forceNew: true });
     this.socket.onAny((event, payload) => this.#hear(event, payload));
     this.socket.on("connect_error", (error) => this.#hear("connect_error", error));
     this.socket.on("disconnect", (reason) => this.#hear("disconnect", reason));
