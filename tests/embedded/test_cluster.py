@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,6 +131,36 @@ def test_a_killed_server_is_seen_to_be_dead_and_comes_back_with_its_data(folder:
         assert cluster.ensure()
         assert not cluster.ensure()
         assert value(cluster, "SELECT n FROM kept") == 42
+
+
+def test_looking_whether_it_lives_disturbs_nobody_who_starts_it(folder: Path) -> None:
+    watcher = Cluster(folder)
+    with watcher:
+        pass
+    looking = threading.Event()
+    looking.set()
+
+    def look() -> None:
+        while looking.is_set():
+            watcher.alive()
+
+    watching = threading.Thread(target=look)
+    watching.start()
+    try:
+        for _ in range(5):
+            with Cluster(folder) as cluster:
+                assert value(cluster, "SELECT 1") == 1
+    finally:
+        looking.clear()
+        watching.join()
+
+
+def test_a_server_is_not_started_again_by_one_who_has_left_it(folder: Path) -> None:
+    with Cluster(folder) as cluster:
+        pass
+
+    assert not cluster.ensure()
+    assert not cluster.alive()
 
 
 def test_another_processs_id_in_the_pid_file_fools_nobody(folder: Path) -> None:

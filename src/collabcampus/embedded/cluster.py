@@ -80,13 +80,13 @@ class Cluster:
         return not locks.is_free(self._lock("alive"))
 
     def ensure(self) -> bool:
-        """Start the server again if it died; whether that was so."""
+        """Start the server again if it died while we use it; whether that was so."""
         if self._server:
             self._server.poll()  # leaves no zombie behind
         if self.alive():
             return False
         with locks.held(self._lock("gate"), START_TIMEOUT_S):
-            return self._start_if_dead()
+            return self._users is not None and self._start_if_dead()
 
     def stop(self) -> None:
         """Leave the server; the last one out stops it and waits until it is gone."""
@@ -104,7 +104,8 @@ class Cluster:
         self._binaries = reachable_binaries(self._found or find_binaries(), self._user)
         clusters = self._folder / "postgres"
         self._folder.mkdir(parents=True, exist_ok=True)
-        place = reachable_folder(clusters, self._user)
+        with locks.held(self._folder / "placing.lock", START_TIMEOUT_S):
+            place = reachable_folder(clusters, self._user)
         self._refuse_other_majors(place)
         self._home = place
         self._data = place / str(self._binaries.major)
@@ -140,8 +141,7 @@ class Cluster:
     def _start_if_dead(self) -> bool:
         alive = locks.open_lock(self._lock("alive"))
         try:
-            if not locks.try_lock(alive):
-                self._await_ready()
+            if self._joins(alive):
                 return False
             self._clear_stale()
             self._initialise()
@@ -150,6 +150,26 @@ class Cluster:
             os.close(alive)
         self._await_ready()
         return True
+
+    def _joins(self, alive: int) -> bool:
+        """Whether a living server answers; False once the lock is ours, and so nothing of a server lives.
+
+        The lock may be held for a moment by somebody who only looks, and a server may die while it is waited for.
+        """
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not locks.try_lock(alive):
+            if self._answers():
+                return True
+            if time.monotonic() > deadline:
+                raise EmbeddedUnavailable(f"PostgreSQL lives and does not answer:\n{self._last_words()}")
+            time.sleep(POLL_S)
+        return False
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(psycopg.OperationalError):
+            psycopg.connect(self.conninfo, connect_timeout=5).close()
+            return True
+        return False
 
     def _clear_stale(self) -> None:
         (self._data / "postmaster.pid").unlink(missing_ok=True)
@@ -198,8 +218,7 @@ class Cluster:
     def _await_ready(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
-            with contextlib.suppress(psycopg.OperationalError):
-                psycopg.connect(self.conninfo, connect_timeout=5).close()
+            if self._answers():
                 return
             if self._server and self._server.poll() is not None:
                 self._server = None

@@ -79,7 +79,10 @@ def reachable_binaries(binaries: Binaries, user: ServiceUser) -> Binaries:
 
 
 def reachable_folder(folder: Path, user: ServiceUser) -> Path:
-    """The folder, made and the user's own; or a place it can reach, with the folder a link to it."""
+    """The folder, made and the user's own; or a place it can reach, with the folder a link to it.
+
+    The caller sees to it that one process at a time is here.
+    """
     if folder.is_dir():
         return folder.resolve()
     folder.unlink(missing_ok=True)  # a link to what is gone

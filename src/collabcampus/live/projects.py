@@ -72,8 +72,9 @@ class LiveProject(Generic[F]):
     async def catch_up(self, database: Database) -> Project:
         """Read what the log has beyond this state; afterwards the state is as new as the log was."""
         while page := await read.events_after(database, self.state.project_id, self.state.head):
+            before = self.state.head
             self.advance(page)
-            if len(page) < read.PAGE:
+            if len(page) < read.PAGE or self.state.head == before:
                 break
         return self.state
 
@@ -275,11 +276,7 @@ class Projects(Generic[F]):
             return None
         if known.digest != attempt.digest:
             raise errors.CommandIdReused
-        history = [
-            recorded
-            async for recorded in read.history(self._database, project_id)
-            if recorded.position <= known.position
-        ]
+        history = [each async for each in read.history(self._database, project_id, until=known.position)]
         await live.catch_up(self._database)
         return Answer(fold(initial(project_id), history), history[len(history) - known.events :])
 

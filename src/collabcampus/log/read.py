@@ -30,10 +30,14 @@ async def events_after(database: Database, project_id: str, position: int, limit
     return [_recorded(row) for row in rows]
 
 
-async def history(database: Database, project_id: str, after: int = 0) -> AsyncIterator[e.Recorded]:
-    """All of a project's events after a position, oldest first, a page in memory at a time."""
+async def history(
+    database: Database, project_id: str, after: int = 0, until: int | None = None
+) -> AsyncIterator[e.Recorded]:
+    """A project's events after a position, up to another or all, oldest first, a page in memory at a time."""
     while page := await events_after(database, project_id, after):
         for recorded in page:
+            if until is not None and recorded.position > until:
+                return
             yield recorded
         after = page[-1].position
         if len(page) < PAGE:
