@@ -1,6 +1,7 @@
 """The command line: what it prints and how it exits, beside a running server too."""
 
 import json
+import socket
 import subprocess
 from pathlib import Path
 
@@ -42,6 +43,20 @@ def test_a_database_that_is_not_there_is_said_in_words_and_exits_with_1(tmp_path
     assert failed.returncode == 1
     assert "Traceback" not in failed.stderr
     assert str(tmp_path) in failed.stderr.replace("\n", "")
+
+
+def test_an_address_that_is_taken_is_said_in_words_and_postgres_is_stopped(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            failed = run("serve", "--port", str(taken.getsockname()[1]), "--data", data)
+
+        assert failed.returncode == 1
+        assert "cannot listen on 127.0.0.1 port" in failed.stderr
+        assert "Traceback" not in failed.stderr
+        assert not list((data / "postgres").glob("*/postmaster.pid"))
+    finally:
+        remove_cluster(data)
 
 
 def test_a_weak_secret_is_refused_in_words(module_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

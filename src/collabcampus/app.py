@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -34,6 +35,7 @@ from collabcampus.sockets.gateway import Gateway
 DATABASE_NAME = "collabcampus"
 WATCH_S = 0.25
 DRAIN_S = 5
+BACKLOG = 2_048
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STARTUP_POLL_S = 0.01
 
@@ -190,20 +192,30 @@ class _Server(uvicorn.Server):
             asyncio.get_running_loop().add_signal_handler(each, self.handle_exit, each, None)
         yield
 
-    @property
-    def address(self) -> str:
-        """Where it listens."""
-        host, port = self.servers[0].sockets[0].getsockname()[:2]
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket; OSError where the address is taken, before anything of the server has begun."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise OSError(f"cannot listen on {host} port {port}: {error.strerror}") from None
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 async def serve(application: Application, ready: Callable[[str], None]) -> None:
-    """Serve until told to stop by a signal; `ready` is called with the address once it listens."""
+    """Serve until told to stop by a signal; `ready` is called with the address once it listens.
+
+    OSError where it cannot listen there.
+    """
     settings = application.settings
+    listening = _listen(settings.host, settings.port)
     config = uvicorn.Config(
         application.asgi(),
-        host=settings.host,
-        port=settings.port,
         loop="uvloop",
         http="httptools",
         ws="websockets-sansio",
@@ -217,9 +229,9 @@ async def serve(application: Application, ready: Callable[[str], None]) -> None:
         timeout_graceful_shutdown=DRAIN_S,
     )
     server = _Server(config, application.gateway)
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve([listening]))
     while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn offers a flag and no event
         await asyncio.sleep(STARTUP_POLL_S)
     if server.started:
-        ready(server.address)
+        ready(_address(listening))
     await serving

@@ -199,7 +199,7 @@ def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         MigrationRefused,
         UnfitServer,
         WeakSecret,
-        psycopg.OperationalError,
+        psycopg.Error,
         OSError,
     ) as error:
         _fail(str(error), DOES_NOT_HOLD)
