@@ -24,6 +24,7 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
     """Status and code of a refusal, which is always a problem+json that tells nothing of our insides."""
     assert answer.headers["content-type"] == "application/problem+json", answer.text
     assert not any(word in answer.text for word in ("Traceback", "psycopg", "SELECT", "msgspec", ".py")), answer.text
+    assert answer.json()["status"] == answer.status_code
     return answer.status_code, answer.json()["code"]
 
 
@@ -109,6 +110,10 @@ def test_members_come_by_address_change_and_go(alice: Person, bob: Person) -> No
     assert bob.http.delete(f"{members}/{bob.user_id}").status_code == 200
     assert problem(bob.http.get(members)) == (404, "project_not_found")
     assert problem(alice.http.delete(f"{members}/{alice.user_id}")) == (409, "last_owner")
+    assert problem(alice.http.post(members, json={"role": "viewer"})) == (422, "invalid_payload")
+    assert problem(bob.http.post(members, json={"email": "x@example.org", "role": "viewer"})) == (
+        404, "project_not_found",
+    ), "who may not add does not learn who is registered"  # fmt: skip
     unknown = {"email": "nobody@example.org", "role": "viewer"}
     assert problem(alice.http.post(members, json=unknown)) == (404, "user_not_found")
 
@@ -190,6 +195,8 @@ def test_a_body_that_is_wrong_is_refused_and_nothing_is_written(
         ("GET", "/api/projects?limit=0", {}, (400, "invalid_body")),
         ("GET", "/api/projects?limit=1001", {}, (400, "invalid_body")),
         ("GET", "/api/projects?cursor=x", {}, (400, "invalid_body")),
+        ("GET", f"/api/projects/{uuid.UUID(int=7)}/messages?cursor=99999999999999999999", {}, (400, "invalid_body")),
+        ("GET", f"/api/projects/{uuid.UUID(int=7)}/events?after=99999999999999999999", {}, (400, "invalid_body")),
         ("DELETE", "/login", {}, (405, "method_not_allowed")),
         ("POST", "/api/projects", {"Idempotency-Key": "7"}, (400, "invalid_body")),
         ("POST", "/api/projects", {"If-Match": "yesterday"}, (400, "invalid_body")),

@@ -253,7 +253,7 @@ def _task(project: Project, task_id: str) -> Task:
 
 def _known_column(project: Project, status: str) -> None:
     if all(status != column.id for column in project.columns):
-        raise errors.ColumnNotFound(status=status)
+        raise errors.ColumnNotFound(column=status)
 
 
 def _within(name: str, count: int, limit: int) -> None:

@@ -129,10 +129,6 @@ class DuplicateColumn(Invalid):
     """Two columns of a project cannot have the same id."""
 
 
-class NothingSaid(Invalid):
-    """The command says nothing to do."""
-
-
 class Contradiction(Invalid):
     """The task named before must come after the one named after."""
 

@@ -9,6 +9,10 @@ USUAL = 100
 
 T = TypeVar("T")
 
+LAST_POSITION = 2**53 - 1
+"""No position is beyond: what JavaScript still counts exactly."""
+
+Position = Annotated[int, QueryParameter(ge=0, le=LAST_POSITION)]
 Limit = Annotated[int, QueryParameter(ge=1, le=MOST, description="How many at the most")]
 
 

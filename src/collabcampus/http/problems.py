@@ -32,7 +32,8 @@ _logger = structlog.get_logger(__name__)
 
 def _problem(status: int, code: str, title: str, extra: dict[str, Any]) -> ProblemDetailsException:
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(RETRY_AFTER_S)}}.get(status)
-    said = {"code": code, **extra}
+    said = {**extra, "code": code}
+    assert not {"status", "type", "title", "detail"} & set(extra), "a detail would hide what every problem has"
     return ProblemDetailsException(
         status_code=status, type_="about:blank", title=title, detail=title, headers=headers, extra=said
     )

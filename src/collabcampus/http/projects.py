@@ -17,7 +17,7 @@ from collabcampus.domain import events as e
 from collabcampus.domain.types import Role
 from collabcampus.http.access import Intent, SignedIn, etag
 from collabcampus.http.door import Door
-from collabcampus.http.pages import USUAL, Limit, page
+from collabcampus.http.pages import LAST_POSITION, USUAL, Limit, Position, page
 from collabcampus.live import views
 from collabcampus.log import read
 
@@ -142,7 +142,7 @@ class ProjectsController(Controller):
         request: SignedIn,
         project_id: FromPath[UUID],
         door: NamedDependency[Door],
-        cursor: Annotated[int | None, QueryParameter(ge=1)] = None,
+        cursor: Annotated[int | None, QueryParameter(ge=1, le=LAST_POSITION)] = None,
         limit: Limit = USUAL,
     ) -> dict[str, Any]:
         """The chat, newest first."""
@@ -167,7 +167,7 @@ class ProjectsController(Controller):
         request: SignedIn,
         project_id: FromPath[UUID],
         door: NamedDependency[Door],
-        after: Annotated[int, QueryParameter(ge=0)] = 0,
+        after: Position = 0,
         limit: Limit = USUAL,
     ) -> Response[Any]:
         """The history, oldest first; as `application/x-ndjson` all of it, streamed."""

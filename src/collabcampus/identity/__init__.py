@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from collabcampus.domain import commands as c
-from collabcampus.domain.errors import UserNotFound
+from collabcampus.domain.errors import InvalidPayload
 from collabcampus.identity import errors
 from collabcampus.identity.accounts import Accounts, User, clean_email
 from collabcampus.identity.passwords import Passwords, require_strong
@@ -114,16 +114,19 @@ class Identity:
         return await self.accounts.names(user_ids)
 
     async def resolve(self, command: c.Command) -> c.Command:
-        """Name the person a command adds by id; UserNotFound for somebody who is not registered."""
+        """Name the person a command adds by id. Somebody unknown is left unnamed: only who may add hears of it.
+
+        InvalidPayload where the command names nobody, or two.
+        """
         if not isinstance(command, c.AddMember):
             return command
-        if command.user_id is not UNSET:
+        if command.user_id is not UNSET and command.email is UNSET:
             found = await self.accounts.user(command.user_id)
+        elif command.email is not UNSET and command.user_id is UNSET:
+            found = await self.find(command.email)
         else:
-            found = None if command.email is UNSET else await self.find(command.email)
-        if found is None:
-            raise UserNotFound
-        return msgspec.structs.replace(command, user_id=found.id, email=UNSET)
+            raise InvalidPayload(reason="either userId or email is expected")
+        return msgspec.structs.replace(command, user_id=found.id if found else UNSET, email=UNSET)
 
     @property
     def tokens(self) -> Tokens:
