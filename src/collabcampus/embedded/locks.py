@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from collabcampus.embedded.binaries import EmbeddedUnavailable
+
 POLL_S = 0.01
 
 
 def open_lock(path: Path) -> int:
-    """A descriptor of the lock file; no child inherits it unless told to."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """A descriptor of the lock file; no child inherits it unless told to. OSError where it is a link."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def try_lock(descriptor: int, *, shared: bool = False) -> bool:
@@ -24,24 +26,30 @@ def try_lock(descriptor: int, *, shared: bool = False) -> bool:
     return True
 
 
-def is_free(path: Path) -> bool:
-    """Whether nobody holds the lock."""
-    descriptor = open_lock(path)
+def is_free(path: Path, *, shared: bool = False) -> bool:
+    """Whether nobody holds the lock; with `shared` whether nobody holds it alone, which disturbs no other looker."""
     try:
-        return try_lock(descriptor)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        return try_lock(descriptor, shared=shared)
     finally:
         os.close(descriptor)
 
 
 @contextmanager
 def held(path: Path, timeout_s: float) -> Iterator[None]:
-    """Hold the lock for a while; TimeoutError when somebody else does for too long."""
+    """Hold the lock for a while; EmbeddedUnavailable when somebody else does for too long."""
     descriptor = open_lock(path)
     deadline = time.monotonic() + timeout_s
     try:
         while not try_lock(descriptor):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"another process is starting or stopping the server: {path} is held")
+                raise EmbeddedUnavailable(
+                    f"another process is starting or stopping the server: it has held {path} for more than "
+                    f"{timeout_s:.0f} s. Try again, or end that process."
+                )
             time.sleep(POLL_S)
         yield
     finally:
