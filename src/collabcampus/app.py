@@ -128,13 +128,14 @@ class Application:
         await self.database.open()
         try:
             await self.identity.open()
-            following = asyncio.create_task(self._follower.run())
+            tasks = [asyncio.create_task(each) for each in (self.projects.run(), self._follower.run())]
             try:
                 yield self
             finally:
-                following.cancel()
-                with suppress(asyncio.CancelledError):
-                    await following
+                await self.projects.drained(DRAIN_S)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
         finally:
             self.identity.close()
             await self.database.close()
