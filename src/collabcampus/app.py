@@ -31,6 +31,7 @@ from collabcampus.log.migrate import migrate
 from collabcampus.settings import BODY_LIMIT, Settings
 from collabcampus.sockets.frames import SocketFrames
 from collabcampus.sockets.gateway import Gateway
+from collabcampus.sockets.wire import HandshakeProtocol
 
 DATABASE_NAME = "collabcampus"
 WATCH_S = 0.25
@@ -218,7 +219,7 @@ async def serve(application: Application, ready: Callable[[str], None]) -> None:
         application.asgi(),
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=HandshakeProtocol,
         ws_max_size=BODY_LIMIT,
         ws_per_message_deflate=False,
         ws_ping_interval=None,

@@ -4,7 +4,7 @@ A room has one door, `publish`: committed events in position order, made into fr
 A listener is one socket; presence counts people, not sockets.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
 from collabcampus.domain import events as e
@@ -20,8 +20,9 @@ class Listener(Protocol[F_contra]):
     user_id: str
     name: str
 
-    def send(self, frame: F_contra) -> None:
-        """Queue a frame for this listener, after everything queued before."""
+    @property
+    def send(self) -> Callable[[F_contra], None]:
+        """Sends this listener what the room is told, after everything sent before."""
 
     def left(self, project_id: str, reason: str) -> None:
         """Hear that it is in the room no longer; nothing of the room follows."""
@@ -45,6 +46,10 @@ class Room(Generic[F]):
         self._frames = frames
         self._listeners: dict[Listener[F], None] = {}
         self._sockets_of: dict[str, int] = {}
+        self._muted: set[Listener[F]] = set()
+        self._sends: list[Callable[[F], None]] | None = None  # those of who hears, made anew when that changes
+        self.told = 0
+        """The position of the last event that was told; 0 where none was yet."""
 
     def __len__(self) -> int:
         return len(self._listeners)
@@ -60,18 +65,35 @@ class Room(Generic[F]):
     def enter(self, listener: Listener[F]) -> None:
         """From now on the listener hears everything; a person's first socket is news to the others."""
         if listener in self._listeners:
+            self._muted.discard(listener)
+            self._sends = None
             return
         count = self._sockets_of.get(listener.user_id, 0)
         self._sockets_of[listener.user_id] = count + 1
         if not count:
             self._tell_presence("user_joined", listener)
         self._listeners[listener] = None
+        self._sends = None
+
+    def mute(self, listener: Listener[F]) -> bool:
+        """The listener hears nothing until it enters again, and is still there; False where that was so before."""
+        if listener not in self._listeners or listener in self._muted:
+            return False
+        self._muted.add(listener)
+        self._sends = None
+        return True
+
+    def muted(self, listener: Listener[F]) -> bool:
+        """Whether the listener is there and hears nothing."""
+        return listener in self._muted
 
     def leave(self, listener: Listener[F]) -> None:
         """The listener hears nothing more; a person's last socket gone is news to the others."""
         if listener not in self._listeners:
             return
         del self._listeners[listener]
+        self._muted.discard(listener)
+        self._sends = None
         self._sockets_of[listener.user_id] -= 1
         if not self._sockets_of[listener.user_id]:
             del self._sockets_of[listener.user_id]
@@ -79,18 +101,25 @@ class Room(Generic[F]):
 
     def publish(self, committed: Iterable[e.Recorded]) -> None:
         """Send each event's frame to everybody; who is removed by one hears nothing after it."""
-        if not self._listeners:
-            return
         for recorded in committed:
-            self.tell(self._frames.event(recorded))
+            self.told = recorded.position - 1  # for who falls behind by this very event
+            if self._listeners:
+                self.tell(self._frames.event(recorded))
+            self.told = recorded.position
             if isinstance(recorded.event, e.MemberRemoved):
                 self._expel(recorded.event.user_id)
 
     def tell(self, frame: F, but: Listener[F] | None = None) -> None:
         """Send one frame to everybody, or everybody but one."""
-        for listener in self._listeners:
-            if listener is not but:
-                listener.send(frame)
+        if but is not None:
+            for listener in self._listeners:
+                if listener is not but and listener not in self._muted:
+                    listener.send(frame)
+            return
+        if self._sends is None:
+            self._sends = [each.send for each in self._listeners if each not in self._muted]
+        for send in self._sends:
+            send(frame)
 
     def _tell_presence(self, event: str, listener: Listener[F]) -> None:
         if self._listeners:

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Annotated, Any
 
 import msgspec
 import structlog
-from engineio.packet import Packet
 from msgspec import Meta, Struct
 
 from collabcampus.domain import commands as c
@@ -20,8 +20,10 @@ from collabcampus.live.projects import LiveProject, Projects
 from collabcampus.log import read
 from collabcampus.log.database import Database
 from collabcampus.sockets import frames
-from collabcampus.sockets.connection import Asked, Connection
+from collabcampus.sockets.connection import Connection
 from collabcampus.sockets.engine import EngineSocket
+from collabcampus.sockets.frames import Frame
+from collabcampus.sockets.packets import Asked
 from collabcampus.sockets.server import Server
 
 RESUME_LIMIT = 5_000
@@ -77,7 +79,7 @@ class Gateway:
     def __init__(
         self,
         database: Database,
-        projects: Projects[Packet],
+        projects: Projects[Frame],
         identity: Identity,
         *,
         origins: tuple[str, ...],
@@ -172,7 +174,7 @@ class Gateway:
             connection.emit("project_joined", self._joined(live, names, missed))
 
     def _joined(
-        self, live: LiveProject[Packet], names: views.Names, missed: list[dict[str, Any]] | None
+        self, live: LiveProject[Frame], names: views.Names, missed: list[dict[str, Any]] | None
     ) -> dict[str, Any]:
         state = live.state
         where = {"projectId": state.project_id, "members": views.members(state, names), "position": state.head}
@@ -181,7 +183,7 @@ class Gateway:
         board = views.board(state, names)
         return {**where, "board": board, "messages": views.latest_messages(state), "online": live.room.online}
 
-    async def _missed(self, live: LiveProject[Packet], position: int | None) -> list[dict[str, Any]] | None:
+    async def _missed(self, live: LiveProject[Frame], position: int | None) -> list[dict[str, Any]] | None:
         """The events after a position up to the current head; None where the whole board serves better."""
         if position is None or not live.state.head - RESUME_LIMIT <= position <= live.state.head:
             return None
@@ -228,7 +230,15 @@ class Gateway:
 def _payload(asked: Asked, kind: Any) -> Any:
     if len(asked.arguments) != 1:
         raise errors.InvalidPayload(reason="one object is expected")
-    return _convert(asked.arguments[0], kind)
+    try:
+        return _decoder(kind).decode(asked.arguments[0])
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise errors.InvalidPayload(reason=str(error)) from None
+
+
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
 
 
 def _convert(value: Any, kind: Any) -> Any:
