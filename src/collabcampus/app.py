@@ -29,8 +29,9 @@ from collabcampus.log.database import Database
 from collabcampus.log.follow import HEADS, Follower, parse_heads
 from collabcampus.log.migrate import migrate
 from collabcampus.settings import BODY_LIMIT, Settings
-from collabcampus.sockets.frames import SocketFrames
+from collabcampus.sockets.frames import Frame, SocketFrames
 from collabcampus.sockets.gateway import Gateway
+from collabcampus.sockets.wire import HandshakeProtocol
 
 DATABASE_NAME = "collabcampus"
 WATCH_S = 0.25
@@ -109,7 +110,7 @@ class Application:
     def __init__(self, settings: Settings, conninfo: str) -> None:
         self.settings = settings
         self.database = Database(conninfo)
-        self.projects = Projects(self.database, SocketFrames(), now=now, fresh_id=fresh_id)
+        self.projects: Projects[Frame] = Projects(self.database, SocketFrames(), now=now, fresh_id=fresh_id)
         self.identity = Identity(self.database, secret=settings.secret, refresh_grace=settings.refresh_grace)
         self.gateway = Gateway(
             self.database,
@@ -128,14 +129,14 @@ class Application:
         await self.database.open()
         try:
             await self.identity.open()
-            tasks = [asyncio.create_task(each) for each in (self.projects.run(), self._follower.run())]
+            following = asyncio.create_task(self._follower.run())
             try:
-                yield self
+                async with self.projects.running():
+                    yield self
             finally:
-                await self.projects.drained(DRAIN_S)
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                following.cancel()
+                with suppress(asyncio.CancelledError):
+                    await following
         finally:
             self.identity.close()
             await self.database.close()
@@ -219,7 +220,7 @@ async def serve(application: Application, ready: Callable[[str], None]) -> None:
         application.asgi(),
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=HandshakeProtocol,
         ws_max_size=BODY_LIMIT,
         ws_per_message_deflate=False,
         ws_ping_interval=None,

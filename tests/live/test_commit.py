@@ -85,9 +85,7 @@ async def test_the_room_hears_each_event_once_in_order_and_none_before_its_commi
         joined.room.enter(heard)  # type: ignore[arg-type]
     async with await psycopg.AsyncConnection.connect(database_url) as other:
         await other.execute("SELECT FROM heads WHERE project_id = %s FOR UPDATE", (project_id,))
-        saying = [
-            asyncio.create_task(projects.submit(c.SendMessage(str(n)), OWNER, project_id)) for n in range(50)
-        ]
+        saying = [asyncio.create_task(projects.submit(c.SendMessage(str(n)), OWNER, project_id)) for n in range(50)]
         await asyncio.sleep(0.2)
         assert heard.positions == []
         await other.rollback()

@@ -15,7 +15,7 @@ import structlog
 from collabcampus.domain import events as e
 from collabcampus.live.attempts import Taken
 from collabcampus.live.project import LiveProject
-from collabcampus.log.append import Outcome, Writes, append
+from collabcampus.log.append import Appending, Outcome, Writes
 from collabcampus.log.database import Connection, Database
 
 COMMANDS_A_BATCH = 1_000
@@ -59,13 +59,12 @@ class GroupCommit:
         try:
             while True:
                 batch = self._next()
-                writing = asyncio.ensure_future(self._write(batch)) if batch else None
-                if writing:
-                    await asyncio.sleep(0)  # it leaves before the last batch's answers are sent
+                left = self._send(batch)
+                # No `await` since it landed: state and room move together, seen by everybody else.
                 _deliver(landed)
                 landed = []
-                if writing:
-                    landed = self._land(batch, await writing)
+                if batch:
+                    landed = self._land(batch, await self._fates(batch, left))
                 else:
                     await self._wake.wait()
                     self._wake.clear()
@@ -73,6 +72,15 @@ class GroupCommit:
             _deliver(landed)
             if self._connection:
                 await self._connection.close()
+
+    def _send(self, batch: Batch) -> Appending | None:
+        """Let the batch leave at once, if there is a connection to leave by."""
+        if not batch or self._connection is None:
+            return None
+        try:
+            return Appending(self._connection, _writes(batch))
+        except psycopg.Error:
+            return None  # what is wrong shows again in `_fates`
 
     async def drained(self, within_s: float) -> None:
         """Wait until nothing is left to write, or for as long as that."""
@@ -97,14 +105,12 @@ class GroupCommit:
                 del self._dirty[live]
         return batch
 
-    async def _write(self, batch: Batch) -> list[Fate]:
+    async def _fates(self, batch: Batch, left: Appending | None = None) -> list[Fate]:
         """The fates of the batch's projects. One that errors is halved until the bad one fails alone."""
         try:
-            connection = self._connection or await self._connect()
-            writes = [
-                Writes(live.project_id, takens[0].base, [taken.decided for taken in takens]) for live, takens in batch
-            ]
-            outcomes = await append(connection, writes)
+            if left is None:
+                left = Appending(self._connection or await self._connect(), _writes(batch))
+            outcomes = await left.outcomes()
             self.batches += 1
             return [outcomes[live.project_id] for live, _ in batch]
         except _RETRIED:
@@ -119,13 +125,15 @@ class GroupCommit:
     async def _halve(self, batch: Batch, error: psycopg.Error) -> list[Fate]:
         if len(batch) > 1:
             middle = len(batch) // 2
-            return await self._write(batch[:middle]) + await self._write(batch[middle:])
+            return await self._fates(batch[:middle]) + await self._fates(batch[middle:])
         _logger.error("append_failed", project_id=batch[0][0].project_id, error=str(error))
         return [error if len(batch[0][1]) == 1 else "failed"]
 
     async def _connect(self) -> Connection:
-        self._connection = await self._database.connect()
-        return self._connection
+        connection = await self._database.connect()
+        await Appending.ready(connection)
+        self._connection = connection
+        return connection
 
     def _land(self, batch: Batch, fates: list[Fate]) -> Landed:
         landed: Landed = []
@@ -146,6 +154,10 @@ class GroupCommit:
     def _take_back(self, live: LiveProject[Any], fate: Fate) -> None:
         live.rewind()
         self._refused(live, fate)
+
+
+def _writes(batch: Batch) -> list[Writes]:
+    return [Writes(live.project_id, takens[0].base, [taken.decided for taken in takens]) for live, takens in batch]
 
 
 def _deliver(landed: Landed) -> None:

@@ -6,7 +6,7 @@ decided and not yet committed; commands are decided against it. Where a commit f
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence, Sized
 from typing import Any, Generic, TypeVar
 
 from collabcampus.domain import errors
@@ -41,7 +41,7 @@ class LiveProject(Generic[F]):
         self.waiting: deque[Attempt] = deque()
         self.settling: asyncio.Task[None] | None = None
         self.alone = False  # a batch of this project failed: its commands go one by one
-        self.shown: tuple[int, bytes] | None = None  # the encoded board and the head it shows
+        self.shown: Sized | None = None  # what its door has encoded of it, to be used again
         self._known: OrderedDict[str, Attempt] = OrderedDict()
         self._ahead: Project | None = None
         self._quiet: asyncio.Future[None] | None = None
@@ -73,7 +73,7 @@ class LiveProject(Generic[F]):
     def weight(self) -> int:
         """Bytes it holds, about."""
         state = self.state
-        board = len(self.shown[1]) if self.shown else 0
+        board = len(self.shown) if self.shown else 0
         return BYTES_A_PROJECT + BYTES_A_TASK * len(state.tasks) + BYTES_A_MESSAGE * len(state.messages) + board
 
     def decide(self, attempt: Attempt, at: str) -> Taken:

@@ -31,6 +31,7 @@ ANSWER_WITHIN_S = 10.0
 RETRY_S = (0.0005, 0.02)
 RECONNECT_S = 0.05
 RETRY_AFTER_S = 1
+DRAIN_S = 5.0
 
 F = TypeVar("F")
 _logger = structlog.get_logger(__name__)
@@ -59,13 +60,17 @@ class Projects(Generic[F]):
         self._commit = GroupCommit(database, self._taken_back)
         self._on_their_way = 0
 
-    async def run(self) -> None:
-        """Commit until cancelled."""
-        await self._commit.run()
-
-    async def drained(self, within_s: float) -> None:
-        """Wait until every command on its way is in the log, or for as long as that."""
-        await self._commit.drained(within_s)
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Projects[F]"]:
+        """Commit meanwhile; at the end what is on its way may still land, for a bounded time."""
+        committing = asyncio.create_task(self._commit.run())
+        try:
+            yield self
+        finally:
+            await self._commit.drained(DRAIN_S)
+            for task in (committing, *self._background):
+                task.cancel()
+            await asyncio.gather(committing, *self._background, return_exceptions=True)
 
     # What is asked
 

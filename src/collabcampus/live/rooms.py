@@ -5,7 +5,7 @@ A listener is one socket; presence counts people, not sockets.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from collabcampus.domain import events as e
@@ -27,8 +27,9 @@ class Listener(Protocol[F_contra]):
     user_id: str
     name: str
 
-    def send(self, frame: F_contra) -> None:
-        """Queue a frame for this listener, after everything queued before."""
+    @property
+    def send(self) -> Callable[[F_contra], None]:
+        """Sends this listener what the room is told, after everything sent before."""
 
     def left(self, project_id: str, reason: str) -> None:
         """Hear that it is in the room no longer; nothing of the room follows."""
@@ -55,8 +56,12 @@ class Room(Generic[F]):
         self._frames = frames
         self._listeners: dict[Listener[F], None] = {}
         self._sockets_of: dict[str, int] = {}
-        self._told: dict[str, None] = {}
+        self._people: dict[str, None] = {}  # who was there when a crowd was told last
         self._telling: asyncio.TimerHandle | None = None
+        self._muted: set[Listener[F]] = set()
+        self._sends: list[Callable[[F], None]] | None = None  # those of who hears, made anew when that changes
+        self.told = 0
+        """The position of the last event that was told; 0 where none was yet."""
 
     def __len__(self) -> int:
         return len(self._listeners)
@@ -72,18 +77,35 @@ class Room(Generic[F]):
     def enter(self, listener: Listener[F]) -> None:
         """From now on the listener hears everything; a person's first socket is news to the others."""
         if listener in self._listeners:
+            self._muted.discard(listener)
+            self._sends = None
             return
         count = self._sockets_of.get(listener.user_id, 0)
         self._sockets_of[listener.user_id] = count + 1
         if not count:
             self._tell_presence("user_joined", listener)
         self._listeners[listener] = None
+        self._sends = None
+
+    def mute(self, listener: Listener[F]) -> bool:
+        """The listener hears nothing until it enters again, and is still there; False where that was so before."""
+        if listener not in self._listeners or listener in self._muted:
+            return False
+        self._muted.add(listener)
+        self._sends = None
+        return True
+
+    def muted(self, listener: Listener[F]) -> bool:
+        """Whether the listener is there and hears nothing."""
+        return listener in self._muted
 
     def leave(self, listener: Listener[F]) -> None:
         """The listener hears nothing more; a person's last socket gone is news to the others."""
         if listener not in self._listeners:
             return
         del self._listeners[listener]
+        self._muted.discard(listener)
+        self._sends = None
         self._sockets_of[listener.user_id] -= 1
         if not self._sockets_of[listener.user_id]:
             del self._sockets_of[listener.user_id]
@@ -91,22 +113,31 @@ class Room(Generic[F]):
 
     def publish(self, committed: Sequence[e.Recorded]) -> None:
         """Send the events' frames to everybody; who is removed by one hears nothing after it."""
-        if not self._listeners:
-            return
+        self.told = committed[0].position - 1  # for who falls behind by these very events
         start = 0
         for nth, recorded in enumerate(committed, 1):
             if isinstance(recorded.event, e.MemberRemoved):
-                self.tell(self._frames.events(committed[start:nth]))
+                self._tell_events(committed[start:nth])
                 self._expel(recorded.event.user_id)
                 start = nth
-        if start < len(committed):
-            self.tell(self._frames.events(committed[start:]))
+        self._tell_events(committed[start:])
+        self.told = committed[-1].position
+
+    def _tell_events(self, committed: Sequence[e.Recorded]) -> None:
+        if committed and self._listeners:
+            self.tell(self._frames.events(committed))
 
     def tell(self, frame: F, but: Listener[F] | None = None) -> None:
         """Send one frame to everybody, or everybody but one."""
-        for listener in self._listeners:
-            if listener is not but:
-                listener.send(frame)
+        if but is not None:
+            for listener in self._listeners:
+                if listener is not but and listener not in self._muted:
+                    listener.send(frame)
+            return
+        if self._sends is None:
+            self._sends = [each.send for each in self._listeners if each not in self._muted]
+        for send in self._sends:
+            send(frame)
 
     def _tell_presence(self, event: str, listener: Listener[F]) -> None:
         if self._telling is None and len(self._sockets_of) > CROWD:
@@ -116,19 +147,19 @@ class Room(Generic[F]):
 
     def _gather(self, listener: Listener[F], event: str) -> None:
         """From the first arrival or departure on, all are told together a moment later."""
-        self._told = dict.fromkeys(self._sockets_of)
+        self._people = dict.fromkeys(self._sockets_of)
         if event == "user_joined":
-            del self._told[listener.user_id]
+            del self._people[listener.user_id]
         else:
-            self._told[listener.user_id] = None
+            self._people[listener.user_id] = None
         delay = max(GATHER_S, len(self._sockets_of) / PEOPLE_A_SECOND)
         self._telling = asyncio.get_running_loop().call_later(delay, self._tell_crowd)
 
     def _tell_crowd(self) -> None:
         self._telling = None
-        joined = [each for each in self._sockets_of if each not in self._told]
-        left = [each for each in self._told if each not in self._sockets_of]
-        self._told = {}
+        joined = [each for each in self._sockets_of if each not in self._people]
+        left = [each for each in self._people if each not in self._sockets_of]
+        self._people = {}
         if self._listeners and (joined or left):
             self.tell(self._frames.crowd(self._project_id, joined, left, self.online))
 

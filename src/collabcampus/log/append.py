@@ -54,14 +54,39 @@ async def append(connection: Connection, batch: Sequence[Writes]) -> dict[str, O
     A project stands in a batch once. Raises what psycopg raises; whether anything was written is then unknown where
     the connection was lost, and nothing was where it was not.
     """
-    refused = dict(await _APPEND.run(connection, _parameters(batch)))
-    return {writes.project_id: cast("Outcome", refused.get(writes.project_id, "appended")) for writes in batch}
+    return _outcomes(batch, await _APPEND.run(connection, _parameters(batch)))
+
+
+class Appending:
+    """An append that has left, on a connection kept for appends alone."""
+
+    def __init__(self, connection: Connection, batch: Sequence[Writes]) -> None:
+        """Send it; `ready` before. Raises what psycopg raises, and then nothing was sent."""
+        self._batch = batch
+        self._exchange = _APPEND.send(connection, _parameters(batch))
+
+    @staticmethod
+    async def ready(connection: Connection) -> None:
+        """Prepare a fresh connection."""
+        await _APPEND.prepare(connection)
+
+    async def outcomes(self) -> dict[str, Outcome]:
+        """As `append` gives them."""
+        return _outcomes(self._batch, await self._exchange.rows())
+
+
+def _outcomes(batch: Sequence[Writes], refused: Sequence[tuple[str, ...]]) -> dict[str, Outcome]:
+    outcomes: dict[str, Outcome] = {writes.project_id: "appended" for writes in batch}
+    outcomes.update((each[0], cast("Outcome", each[1])) for each in refused)
+    return outcomes
 
 
 def _parameters(batch: Sequence[Writes]) -> list[bytes]:
     projects = [arrays.uuid(writes.project_id) for writes in batch]
-    c_projects, c_ids, c_actors, c_digests, c_positions, c_events, c_times = columns = [[] for _ in range(7)]
-    e_projects, e_positions, types, keys, datas, e_actors, e_commands, e_times = happened = [[] for _ in range(8)]
+    columns: list[list[bytes]] = [[] for _ in range(7)]
+    c_projects, c_ids, c_actors, c_digests, c_positions, c_events, c_times = columns
+    happened: list[list[bytes]] = [[] for _ in range(8)]
+    e_projects, e_positions, types, keys, datas, e_actors, e_commands, e_times = happened
     new_ids: list[bytes] = []
     new_projects: list[bytes] = []
     people: dict[str, bytes] = {}

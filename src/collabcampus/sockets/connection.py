@@ -5,82 +5,128 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from engineio.packet import Packet
-from msgspec import Struct
-
 from collabcampus.domain import errors
-from collabcampus.live.projects import LiveProject
+from collabcampus.domain.project import Actor
+from collabcampus.live.project import LiveProject
 from collabcampus.sockets import frames
 from collabcampus.sockets.engine import EngineSocket
+from collabcampus.sockets.frames import Frame, Opening
+from collabcampus.sockets.packets import Asked
+from collabcampus.sockets.payloads import command_id_in
 
 COMMANDS_WAITING = 1_000
-"""Commands of one socket that wait their turn; beyond, they are refused at once."""
-
-
-class Asked(Struct, frozen=True):
-    """An event a client sent, and the acknowledgement it wants, if any."""
-
-    event: str
-    arguments: list[Any]
-    ack_id: int | None
+"""Events of one socket that wait for their answers; beyond, they are refused at once."""
+RETRY_AFTER_S = 1
 
 
 Handle = Callable[["Connection", Asked], Awaitable[None]]
+Offer = Callable[["Connection", Asked], bool]
 
 
 class Connection:
-    """A Listener of rooms. All it sends goes through the session's one queue, so nothing overtakes."""
+    """A Listener of rooms. All it sends goes through the session's one outbox, so nothing overtakes."""
 
-    def __init__(self, socket: EngineSocket, user_id: str, name: str, session_id: str, handle: Handle) -> None:
+    __slots__ = (
+        "_expiry", "_gone", "_handle", "_missed", "_offer", "_on_their_way", "_socket", "_waiting", "_worker",
+        "actor", "name", "rooms", "send", "session_id", "user_id",
+    )  # fmt: skip
+
+    def __init__(
+        self, socket: EngineSocket, user_id: str, name: str, session_id: str, offer: Offer, handle: Handle
+    ) -> None:
+        """`offer` takes an event at once if it can, `handle` takes any, in its time."""
         self.user_id = user_id
+        self.actor = Actor(user_id)
         self.name = name
         self.session_id = session_id
-        self.rooms: dict[str, LiveProject[Packet]] = {}
+        self.rooms: dict[str, LiveProject[Frame]] = {}
         self._socket = socket
-        self._handle = handle
-        self._waiting: deque[Asked] = deque()
+        self._offer, self._handle = offer, handle
+        self._on_their_way = 0
+        self.send = socket.outbox.tell
+        """Send what a whole room is told."""
+        self._missed: dict[str, int] = {}
+        self._waiting: deque[Asked] | None = None
         self._worker: asyncio.Task[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._gone = False
 
-    def send(self, frame: Packet) -> None:
-        """Queue a frame, after everything queued before; nothing reaches one who is gone."""
+    def private(self, frame: Frame) -> None:
+        """Send what is for this client alone; nothing reaches one who is gone."""
         if not self._gone:
-            self._socket.put(frame)
+            self._socket.outbox.send(frame)
 
     def emit(self, event: str, payload: dict[str, Any]) -> None:
-        """Queue an event for this client alone."""
-        self.send(frames.frame(event, payload))
+        """Send an event to this client alone."""
+        self.private(frames.frame(event, payload))
 
-    def answer(self, asked: Asked, answer: dict[str, Any]) -> None:
-        """Acknowledge; a refusal nobody asked to hear of comes as `command_rejected`."""
+    def fell_behind(self) -> None:
+        """The client reads too slowly: it hears nothing more of its rooms until it joins them again."""
+        for project_id, live in self.rooms.items():
+            if live.room.mute(self):
+                self._missed[project_id] = live.room.told or live.state.head
+
+    def caught_up(self) -> None:
+        """The client has read everything it was sent: now it is told what it missed."""
+        missed, self._missed = self._missed, {}
+        for project_id, position in missed.items():
+            live = self.rooms.get(project_id)
+            if live and live.room.muted(self):
+                self.emit("resync", {"projectId": project_id, "position": position})
+
+    def open(self, opening: Opening, rest_json: bytes) -> None:
+        """Send an event of which others are sent the same beginning."""
+        if self._socket.wire:
+            self.private(opening.fragment)
+            self.private(opening.ending(rest_json))
+        else:
+            self.private(opening.whole(rest_json))
+
+    def answer(self, asked: Asked, answer_json: bytes) -> None:
+        """Acknowledge, if that was asked for."""
         if asked.ack_id is not None:
-            self.send(frames.acknowledgement(asked.ack_id, answer))
-        elif not answer["ok"]:
-            payload = asked.arguments[0] if asked.arguments else None
-            command_id = payload.get("commandId") if isinstance(payload, dict) else None
-            known = {"commandId": command_id} if isinstance(command_id, str) and command_id.isascii() else {}
-            self.emit("command_rejected", {"event": asked.event, **known, "error": answer["error"]})
+            self.private(frames.acknowledgement_raw(asked.ack_id, answer_json))
 
     def refuse(self, asked: Asked, refused: errors.Refused) -> None:
-        """Say why a command was declined."""
-        self.answer(asked, {"ok": False, "error": refused.as_error()})
+        """Say why a command was declined; who asked for no answer hears `command_rejected`."""
+        self._reject(asked, refused.as_error())
+
+    def fail(self, asked: Asked) -> None:
+        """Say that it is not the client's fault."""
+        self._reject(asked, {"code": "internal_error", "message": "It failed."})
+
+    def _reject(self, asked: Asked, error: dict[str, Any]) -> None:
+        if asked.ack_id is not None:
+            self.private(frames.acknowledgement(asked.ack_id, {"ok": False, "error": error}))
+        else:
+            rejected = {"event": asked.event, **command_id_in(asked.arguments), "error": error}
+            self.emit("command_rejected", rejected)
 
     def receive(self, asked: Asked) -> None:
-        """Take a command: they are handled one after the other, in the order they came."""
-        if len(self._waiting) >= COMMANDS_WAITING:
-            self.refuse(asked, errors.Overloaded())
+        """Take an event. Those of one client are taken up in the order they came; commands need not wait for the
+        answers to those before, whatever has to wait lets the rest wait behind it."""
+        if self._on_their_way >= COMMANDS_WAITING:
+            self.refuse(asked, errors.Overloaded(retryAfter=RETRY_AFTER_S))
             return
-        self._waiting.append(asked)
+        self._on_their_way += 1
         if self._worker is None:
+            if self._offer(self, asked):
+                return
+            self._waiting = deque()
             self._worker = asyncio.create_task(self._work())
+        assert self._waiting is not None, "as long as there is a worker"
+        self._waiting.append(asked)
+
+    def answered(self) -> None:
+        """An event that was taken at once has got its answer."""
+        self._on_their_way -= 1
 
     def expire_at(self, seconds_from_now: float) -> None:
         """End the session when its token ends, unless renewed before: the client comes back with a fresh one."""
         if self._expiry:
             self._expiry.cancel()
         delay = max(0.0, seconds_from_now)
-        self._expiry = asyncio.get_running_loop().call_later(delay, self._socket.shut_soon, "token expired")
+        self._expiry = asyncio.get_running_loop().call_later(delay, self._socket.shut, "token expired")
 
     def left(self, project_id: str, reason: str) -> None:
         """Hear that it is in a room no longer."""
@@ -89,14 +135,15 @@ class Connection:
 
     def close(self) -> None:
         """End the session from this side; the client's own reconnecting asks for its token again."""
-        self._socket.shut_soon("closed by the server")
+        self._socket.shut("closed by the server")
 
     def gone(self) -> None:
         """Leave every room: the client is gone. A command being handled still completes."""
         self._gone = True
         if self._expiry:
             self._expiry.cancel()
-        self._waiting.clear()
+        if self._waiting:
+            self._waiting.clear()
         for live in self.rooms.values():
             live.room.leave(self)
         self.rooms.clear()
@@ -104,9 +151,12 @@ class Connection:
     @property
     def alive(self) -> bool:
         """Whether the client is still there."""
-        return not (self._gone or self._socket.closed or self._socket.closing)
+        return not (self._gone or self._socket.closed)
 
     async def _work(self) -> None:
         while self._waiting:
-            await self._handle(self, self._waiting.popleft())
-        self._worker = None
+            asked = self._waiting.popleft()
+            if not self._offer(self, asked):
+                await self._handle(self, asked)
+                self.answered()
+        self._worker = self._waiting = None

@@ -1,79 +1,123 @@
-"""Engine.IO as the protocol says: exact heartbeats by loop timers, a bad packet closes its own connection.
+"""Engine.IO as the protocol says: exact heartbeats, a bad packet closes its own connection, an idle one costs little.
 
-Subclasses of python-engineio (pinned): what it does right is left to it.
+Subclasses of python-engineio (pinned): how a request is refused or let in is left to it. A websocket served by our
+own protocol (`wire`) is taken over from ASGI; any other works too, by a task.
 """
 
 import asyncio
+import base64
+import binascii
+import urllib.parse
+from collections.abc import Callable
 from typing import Any
 
 import engineio
-from engineio import async_socket, exceptions, packet, payload
+from engineio import exceptions
 from engineio.packet import Packet
+
+from collabcampus.sockets import frames
+from collabcampus.sockets.deadlines import Deadlines
+from collabcampus.sockets.outbox import Outbox
+from collabcampus.sockets.wire import CLOSE_WITHIN_S, EXTENSION, HandshakeProtocol, Wire
 
 UPGRADE_TIMEOUT_S = 10.0
 
+_PING, _PROBED = frames.of_packet(b"2"), frames.of_packet(b"3probe")
+_NOOP, _CLOSE = b"6", b"1"
+_BETWEEN = "\x1e"
 
-class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
+
+class EngineSocket:
     """One client's Engine.IO session, by polling or websocket."""
 
+    __slots__ = ("closed", "connected", "outbox", "peer", "server", "sid", "upgraded", "upgrading", "wire")
+
     def __init__(self, server: "Engine", sid: str) -> None:
-        super().__init__(server, sid)
-        self.connected: bool
-        self.upgrading: bool
-        self.upgraded: bool
-        self._timer: asyncio.TimerHandle | None = None
-        self._ending: set[asyncio.Task[None]] = set()
+        """`peer` is for whoever uses the session."""
+        self.server, self.sid = server, sid
+        self.outbox = Outbox(self._overflow)
+        self.wire: Wire | None = None
+        self.connected = self.upgrading = self.upgraded = self.closed = False
+        self.peer: Any = None
 
-    def put(self, pkt: Packet) -> None:
-        """Queue a packet for the client, in order; nothing happens on a closed session."""
-        if not self.closed and not self.closing:
-            self.queue.put_nowait(pkt)
+    async def send(self, pkt: Packet) -> None:
+        """Send a packet of python-engineio's."""
+        encoded = pkt.encode()
+        if isinstance(encoded, bytes):
+            self.outbox.send(frames.of_binary(encoded))
+        else:
+            self.outbox.send(frames.of_packet(encoded.encode()))
 
-    def shut_soon(self, reason: str) -> None:
-        """`shut`, from a callback."""
-        task = asyncio.get_running_loop().create_task(self.shut(reason))
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+    def received(self, message: str | bytes) -> None:
+        """Take a packet; a bad one ends the session."""
+        try:
+            self.take(message)
+        except exceptions.UnknownPacketError:
+            self.shut(self.server.reason.TRANSPORT_ERROR)
 
-    async def shut(self, reason: str) -> None:
-        """End the session now: the disconnect handler runs, a waiting poll or the websocket is released."""
-        if self.closed or self.closing:
-            return
-        if self._timer:
-            self._timer.cancel()
-        await self.close(wait=False, abort=True, reason=reason)
-        self.queue.put_nowait(Packet(packet.CLOSE))
-        self.queue.put_nowait(None)
-        # Not at once: the base class's request handler still looks the session up after an error.
-        asyncio.get_running_loop().call_soon(self.server.sockets.pop, self.sid, None)
-
-    def schedule_ping(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(self.server.ping_interval, self._ping)
-
-    def _ping(self) -> None:
-        self.put(Packet(packet.PING))
-        reason = self.server.reason.PING_TIMEOUT
-        self._timer = asyncio.get_running_loop().call_later(self.server.ping_timeout, self.shut_soon, reason)
-
-    async def check_ping_timeout(self) -> bool:
+    def take(self, message: str | bytes) -> None:
+        """Take a packet; UnknownPacketError where it is none a client sends."""
         if self.closed:
-            raise exceptions.SocketIsClosedError
-        return True
-
-    async def receive(self, pkt: Packet) -> None:
-        match pkt.packet_type:
-            case packet.PONG:
-                self.schedule_ping()
-            case packet.MESSAGE:
-                await self.server._trigger_event("message", self.sid, pkt.data, run_async=False)
-            case packet.CLOSE:
-                await self.shut(self.server.reason.CLIENT_DISCONNECT)
+            return
+        if isinstance(message, bytes):
+            self.server.on_message(self, message)
+            return
+        match message[:1]:
+            case "4":
+                self.server.on_message(self, message[1:])
+            case "3":
+                self.server.alive(self)
+            case "1":
+                self.shut(self.server.reason.CLIENT_DISCONNECT)
             case _:
                 raise exceptions.UnknownPacketError
 
+    def drained(self) -> None:
+        """Hear from the wire that what was written has left."""
+        self.outbox.drained()
+
+    def lost(self) -> None:
+        """Hear from the wire that it is gone."""
+        self.wire = None
+        self.shut(self.server.reason.TRANSPORT_CLOSE)
+
+    def shut(self, reason: str) -> None:
+        """End the session now: whoever uses it hears so, a waiting poll or the websocket is released."""
+        if self.closed:
+            return
+        self.closed = True
+        self.server.ended(self, reason)
+        self.outbox.close()
+        if self.wire:
+            self.wire.close()
+        # Not at once: the base class's request handler still looks the session up after an error.
+        asyncio.get_running_loop().call_soon(self.server.sockets.pop, self.sid, None)
+
+    async def close(self, wait: bool = True, abort: bool = False, reason: str | None = None) -> None:
+        """End the session, as python-engineio asks for it."""
+        self.shut(reason or self.server.reason.SERVER_DISCONNECT)
+
+    async def handle_get_request(self, environ: dict[str, Any]) -> Any:
+        """A poll, or a websocket: the session's first, or the one it moves to."""
+        if environ.get("HTTP_UPGRADE", "").lower() != "websocket":
+            return await self.poll()
+        offered = environ["asgi.scope"].get("extensions", {}).get(EXTENSION)
+        websocket = self.server._async["websocket"](lambda ws: self._serve(ws, offered), self.server)
+        return await websocket(environ)
+
+    async def poll(self) -> list[bytes]:
+        """What a poll is answered: everything that waits, or comes first. Two polls at once end the session."""
+        if self.upgrading:
+            return [_NOOP]
+        if self.outbox.awaited:
+            self.shut(self.server.reason.TRANSPORT_ERROR)
+            raise exceptions.EngineIOError
+        await self.outbox.filled()
+        packets = self.outbox.take()
+        return [*packets, _CLOSE] if self.closed else packets or [_NOOP]
+
     async def handle_post_request(self, environ: dict[str, Any]) -> None:
+        """Take the packets of a POST."""
         limit = self.server.max_http_buffer_size
         try:
             if int(environ.get("CONTENT_LENGTH") or 0) > limit:
@@ -81,68 +125,198 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
             body = await environ["wsgi.input"].read(limit + 1)
             if not 0 < len(body) <= limit:
                 raise ValueError("empty or too large")
-            for pkt in payload.Payload(encoded_payload=body.decode()).packets:
-                await self.receive(pkt)
-        except (ValueError, RecursionError, IndexError, exceptions.EngineIOError) as error:
-            await self.shut(self.server.reason.TRANSPORT_ERROR)
+            for packet in _packets(body.decode()):
+                self.take(packet)
+        except (ValueError, exceptions.EngineIOError) as error:
+            self.shut(self.server.reason.TRANSPORT_ERROR)
             raise exceptions.EngineIOError from error
 
-    async def _websocket_handler(self, ws: Any) -> None:
-        if self.connected and not await self._upgrade(ws):
+    def move_to(self, wire: Wire) -> None:
+        """Be carried by this wire from now on."""
+        self.wire = wire
+        self.connected = self.upgraded = True
+        self.outbox.move_to(wire)
+
+    async def _serve(self, ws: Any, offered: HandshakeProtocol | None) -> None:
+        if self.closed or (self.connected and (self.upgraded or self.upgrading)):
+            await ws.close()
+        elif offered is None or not self._attach(offered):
+            await _Ordinary(self, ws).serve()
+
+    def _attach(self, offered: HandshakeProtocol) -> bool:
+        if self.connected:
+            return Probe(self).attach(offered)
+        wire = offered.attach(self)
+        if wire:
+            self.move_to(wire)
+        return wire is not None
+
+    def _overflow(self) -> None:
+        self.shut("it reads nothing")
+
+
+class Probe:
+    """A websocket a polling session may move to, until it does."""
+
+    def __init__(self, socket: EngineSocket) -> None:
+        self._socket = socket
+        self._wire: Wire | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def attach(self, offered: HandshakeProtocol) -> bool:
+        """Take the websocket over, if it can be."""
+        self._wire = offered.attach(self)
+        if self._wire:
+            self._timer = asyncio.get_running_loop().call_later(UPGRADE_TIMEOUT_S, self._wire.close)
+        return self._wire is not None
+
+    def received(self, message: str | bytes) -> None:
+        """The probe, and then the upgrade; anything else ends this websocket and leaves the session as it was."""
+        socket, wire = self._socket, self._wire
+        assert wire
+        if message == "2probe" and not (socket.upgrading or socket.upgraded or socket.closed):
+            socket.upgrading = True
+            wire.write(_PROBED.wire)
+            socket.outbox.release()  # the poll that waits
+        elif message == "5" and socket.upgrading and not socket.closed:
+            self._finish()
+            wire.hand_to(socket)
+            socket.move_to(wire)
+        else:
+            wire.close()
+
+    def drained(self) -> None:
+        """Nothing is written here that could stall."""
+
+    def lost(self) -> None:
+        """Hear that the websocket is gone."""
+        self._finish()
+
+    def _finish(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._socket.upgrading = False
+
+
+class _Ordinary:
+    """A websocket of an ASGI server that offers no wire."""
+
+    def __init__(self, socket: EngineSocket, ws: Any) -> None:
+        self._socket, self._ws = socket, ws
+
+    async def serve(self) -> None:
+        """Serve it to its end."""
+        socket, ws = self._socket, self._ws
+        if socket.connected and not await self._upgrade():
             await ws.close()
             return
-        self.connected = self.upgraded = True
-        writer = asyncio.ensure_future(self._write(ws))
-        reason = self.server.reason.TRANSPORT_CLOSE
+        socket.connected = socket.upgraded = True
+        reader = asyncio.create_task(self._read())
         try:
-            while not self.closed:
-                await self.receive(Packet(encoded_packet=await self._read(ws)))
+            while not socket.closed:
+                await socket.outbox.filled()
+                await self._write()
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                await self._write()
+                await ws.close()
+        except (OSError, RuntimeError, TimeoutError):
+            pass  # the connection is gone
+        finally:
+            reader.cancel()
+            socket.shut(socket.server.reason.TRANSPORT_CLOSE)
+
+    async def _write(self) -> None:
+        while packets := self._socket.outbox.take_one():
+            for packet in packets:
+                binary = packet[:1] == b"b"
+                await self._ws.send(base64.b64decode(packet[1:]) if binary else packet.decode())
+
+    async def _read(self) -> None:
+        socket = self._socket
+        reason = socket.server.reason.TRANSPORT_CLOSE
+        try:
+            while not socket.closed:
+                socket.received(await self._next())
         except OSError:
             pass  # the client closed
-        except (ValueError, RecursionError, IndexError, exceptions.EngineIOError):
-            reason = self.server.reason.TRANSPORT_ERROR
-        finally:
-            await self.shut(reason)
-            await writer
+        except ValueError:
+            reason = socket.server.reason.TRANSPORT_ERROR
+        socket.shut(reason)
 
-    async def _read(self, ws: Any) -> str | bytes:
-        data: str | bytes = await ws.wait()
-        if len(data) > self.server.max_http_buffer_size:
+    async def _next(self) -> str | bytes:
+        message: str | bytes = await self._ws.wait()
+        if len(message) > self._socket.server.max_http_buffer_size:
             raise ValueError("too large")
-        return data
+        return message
 
-    async def _write(self, ws: Any) -> None:
-        try:
-            while packets := await self.poll():
-                for pkt in packets:
-                    await ws.send(pkt.encode())
-        except (exceptions.QueueEmpty, OSError, RuntimeError):
-            pass  # nothing came in time, or the connection is gone
-        await ws.close()
-
-    async def _upgrade(self, ws: Any) -> bool:
+    async def _upgrade(self) -> bool:
         """The probe that moves a polling session to this websocket; False when it is not one."""
-        if self.upgraded or self.upgrading:
-            return False
-        self.upgrading = True
+        socket = self._socket
+        socket.upgrading = True
         try:
             async with asyncio.timeout(UPGRADE_TIMEOUT_S):
-                if await self._read(ws) != "2probe":
+                if await self._next() != "2probe":
                     return False
-                await ws.send("3probe")
-                self.queue.put_nowait(Packet(packet.NOOP))  # ends the poll that waits
-                if await self._read(ws) != "5":
-                    return False
-            self.upgraded = True
-            return True
+                await self._ws.send("3probe")
+                socket.outbox.release()  # the poll that waits
+                return await self._next() == "5"
         except (OSError, ValueError, TimeoutError):
             return False
         finally:
-            self.upgrading = False
+            socket.upgrading = False
 
 
 class Engine(engineio.AsyncServer):  # type: ignore[misc]
     """The Engine.IO server whose sessions are EngineSockets."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._quiet = Deadlines(self.ping_interval, self._ping)
+        self._pinged = Deadlines(self.ping_timeout, self._timed_out)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+        self.on_message: Callable[[EngineSocket, str | bytes], None] = self._handle_message
+        """Hears each message at once; unless somebody else does, handlers registered as python-engineio has it."""
+        self.on_end: Callable[[EngineSocket, str], None] = self._handle_end
+        """Hears of each session's end at once, and of the reason."""
+
+    def ended(self, socket: EngineSocket, reason: str) -> None:
+        """A session has ended."""
+        self._quiet.stop(socket)
+        self._pinged.stop(socket)
+        self.on_end(socket, reason)
+
+    def alive(self, socket: EngineSocket) -> None:
+        """A client gave a sign of life: the next ping is an interval away."""
+        self._pinged.stop(socket)
+        self._quiet.start(socket)
+
+    def _ping(self, socket: EngineSocket) -> None:
+        socket.outbox.send(_PING)
+        self._pinged.start(socket)
+
+    def _timed_out(self, socket: EngineSocket) -> None:
+        socket.shut(self.reason.PING_TIMEOUT)
+
+    def _handle_message(self, socket: EngineSocket, message: str | bytes) -> None:
+        self._handle("message", socket.sid, message)
+
+    def _handle_end(self, socket: EngineSocket, reason: str) -> None:
+        self._handle("disconnect", socket.sid, reason)
+
+    def _handle(self, event: str, *arguments: Any) -> None:
+        if event in self.handlers:
+            task = asyncio.get_running_loop().create_task(self._trigger_event(event, *arguments, run_async=False))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _ok(self, packets: Any = None, headers: Any = None, jsonp_index: int | None = None) -> Any:
+        answer = super()._ok(None if packets is None else [], headers)
+        if packets is not None:
+            body = _BETWEEN.encode().join(packets)
+            escaped = body.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+            answer["response"] = body if jsonp_index is None else b'___eio[%d]("%b");' % (jsonp_index, escaped)
+        return answer
 
     async def _handle_connect(self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None) -> Any:
         sid = self.generate_id()
@@ -154,10 +328,20 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             "pingInterval": round(self.ping_interval * 1000),
             "maxPayload": self.max_http_buffer_size,
         }
-        socket.put(Packet(packet.OPEN, opening))
+        socket.outbox.send(frames.of_packet(b"0" + Packet.json.dumps(opening, separators=(",", ":")).encode()))
         await self._trigger_event("connect", sid, environ, run_async=False)
-        socket.schedule_ping()
+        self.alive(socket)
         if transport == "websocket":
             return await socket.handle_get_request(environ)
         socket.connected = True
         return self._ok(await socket.poll(), jsonp_index=jsonp_index)
+
+
+def _packets(body: str) -> list[str | bytes]:
+    """The packets of a POST; ValueError where one is no base64."""
+    if body.startswith("d="):  # by JSONP
+        body = urllib.parse.parse_qs(body).get("d", [""])[0]
+    try:
+        return [base64.b64decode(each[1:]) if each[:1] == "b" else each for each in body.split(_BETWEEN)]
+    except binascii.Error as error:
+        raise ValueError("no base64") from error

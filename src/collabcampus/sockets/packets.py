@@ -1,6 +1,7 @@
 """Reading Socket.IO packets: whatever is malformed is told apart from what is merely refused."""
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -10,6 +11,10 @@ from socketio import packet
 RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
 """Event names the protocol keeps for itself: a client that emits one is malformed."""
 
+MAIN = "/"
+
+_PACKET = re.compile(r"([0-3])(?:(/[^,?]*)(?:\?[^,]*)?,?)?(\d{0,15})(?!\d)(.*)", re.ASCII | re.DOTALL)
+_one_argument = msgspec.json.Decoder(tuple[str, msgspec.Raw])
 _decoder = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
 
@@ -42,37 +47,75 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-class Incoming(Struct, frozen=True):
-    """A well-formed packet from a client."""
+class Asked(Struct, frozen=True, eq=False):
+    """An event a client sent, its arguments well-formed JSON, and the acknowledgement it wants, if any."""
+
+    event: str
+    arguments: tuple[msgspec.Raw, ...]
+    ack_id: int | None
+
+
+class Incoming(Struct, frozen=True, eq=False):
+    """A well-formed packet from a client that is no event."""
 
     kind: int
     namespace: str
-    ack_id: int | None
     data: Any
 
 
-def read(data: Any) -> Incoming:
+def read(data: str | bytes) -> Asked | Incoming:
     """Read one packet; Malformed for anything a Socket.IO client would not send here."""
-    if not isinstance(data, str) or data[:1] not in {"0", "1", "2", "3"}:
-        raise Malformed("binary, empty or of an unknown type")
+    if isinstance(data, str):
+        if data[:2] == "2[":
+            return _event(data[1:], None)
+        if parts := _PACKET.fullmatch(data):
+            return _read(*parts.groups())
+    raise Malformed("binary, empty or of an unknown type")
+
+
+def _read(kind: str, namespace: str | None, ack_id: str, rest: str) -> Asked | Incoming:
+    if kind == "2" and (namespace or MAIN) == MAIN:
+        return _event(rest, int(ack_id) if ack_id else None)
     try:
-        parsed = packet.Packet(encoded_packet=data)
-    except (ValueError, RecursionError, IndexError) as error:
+        data = Json.loads(rest) if rest else None
+    except (ValueError, RecursionError) as error:
         raise Malformed(str(error)) from None
-    incoming = Incoming(parsed.packet_type, parsed.namespace or "/", parsed.id, parsed.data)
-    if parsed.attachment_count or not _fits(incoming):
+    if not _fits(int(kind), ack_id, data):
         raise Malformed("not what a packet of this type holds")
-    return incoming
+    return Incoming(int(kind), namespace or MAIN, data)
 
 
-def _fits(incoming: Incoming) -> bool:
-    data = incoming.data
-    match incoming.kind:
-        case packet.EVENT:
-            return isinstance(data, list) and bool(data) and isinstance(data[0], str) and data[0] not in RESERVED
+def _event(text: str, ack_id: int | None) -> Asked:
+    try:
+        event, argument = _one_argument.decode(text)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        event, *arguments = _any_arguments(text)
+        asked = Asked(event, tuple(arguments), ack_id)
+    else:
+        asked = Asked(event, (argument,), ack_id)
+    if event in RESERVED:
+        raise Malformed("a name the protocol keeps for itself")
+    return asked
+
+
+def _any_arguments(text: str) -> Any:
+    """Name and arguments of an event that has not just one, or whose texts hold what UTF-8 cannot."""
+    try:
+        data = Json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(str(error)) from None
+    if not (isinstance(data, list) and data and isinstance(data[0], str)):
+        raise Malformed("no event")
+    return [data[0], *(msgspec.Raw(json.dumps(argument).encode()) for argument in data[1:])]
+
+
+def _fits(kind: int, ack_id: str, data: Any) -> bool:
+    match kind:
         case packet.ACK:
-            return isinstance(data, list) and incoming.ack_id is not None
+            return isinstance(data, list) and bool(ack_id)
         case packet.CONNECT:
             return data is None or isinstance(data, dict)
+        case packet.EVENT:
+            return True  # of another namespace: refused there
         case _:
             return data is None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -10,6 +10,8 @@ from msgspec import Meta, Struct
 from collabcampus.domain import commands as c
 from collabcampus.domain import errors
 from collabcampus.domain.types import Id
+
+T = TypeVar("T")
 
 
 class _Payload(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -56,30 +58,37 @@ Read = Callable[[tuple[msgspec.Raw, ...]], Wanted]
 def reader(kind: type[c.Command]) -> Read:
     """What decodes a command's payload: the command's own fields, and beside them projectId and commandId."""
     types = get_type_hints(kind, include_extras=True)
-    own = [(each.name, types[each.name], each.default) for each in msgspec.structs.fields(kind)]
-    beside = [("project_id", Id | None, None), ("command_id", Id | None, None)]
+    own = msgspec.structs.fields(kind)
+    fields: list[Any] = [(each.name, types[each.name], each.default) for each in own]
     shape = msgspec.defstruct(
         f"{kind.__name__}Payload",
-        [(name, hint) if default is msgspec.NODEFAULT else (name, hint, default) for name, hint, default in own]
-        + beside,
+        [field if field[2] is not msgspec.NODEFAULT else field[:2] for field in [*fields, *_BESIDE]],
         frozen=True,
         kw_only=True,
         rename="camel",
         forbid_unknown_fields=True,
     )
-    decoder = msgspec.json.Decoder(shape)
-    fields = attrgetter(*(name for name, _, _ in own))
-    single = len(own) == 1
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(shape)
+    build = _builder(kind, [each.name for each in own])
 
     def read(arguments: tuple[msgspec.Raw, ...]) -> Wanted:
         payload = payload_of(arguments, decoder)
-        values = fields(payload)
-        return Wanted(kind(values) if single else kind(*values), payload.project_id, payload.command_id)
+        return Wanted(build(payload), payload.project_id, payload.command_id)
 
     return read
 
 
-def payload_of(arguments: tuple[msgspec.Raw, ...], decoder: "msgspec.json.Decoder[Any]") -> Any:
+_BESIDE: list[Any] = [("project_id", Id | None, None), ("command_id", Id | None, None)]
+
+
+def _builder(kind: Any, names: list[str]) -> Callable[[Any], c.Command]:
+    values = attrgetter(*names)
+    if len(names) == 1:
+        return lambda payload: kind(values(payload))
+    return lambda payload: kind(*values(payload))
+
+
+def payload_of(arguments: tuple[msgspec.Raw, ...], decoder: "msgspec.json.Decoder[T]") -> T:
     """The one object an event brings; InvalidPayload for anything else."""
     if len(arguments) != 1:
         raise errors.InvalidPayload(reason="one object is expected")

@@ -9,19 +9,19 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import socketio
-from socketio import packet
+from socketio.packet import CONNECT, DISCONNECT
 
 from collabcampus.domain.errors import Refused
-from collabcampus.sockets import packets
-from collabcampus.sockets.connection import Asked, Connection
+from collabcampus.sockets import frames, packets
+from collabcampus.sockets.connection import Connection
+from collabcampus.sockets.deadlines import Deadlines
 from collabcampus.sockets.engine import Engine, EngineSocket
-from collabcampus.sockets.packets import Incoming, Json, Malformed
+from collabcampus.sockets.packets import MAIN, Asked, Incoming, Json, Malformed
 
 PING_INTERVAL_S = 25
 PING_TIMEOUT_S = 20
 CONNECT_WITHIN_S = 4.5
 """A client that has not shown a good token by then is closed: it costs a socket and may ask for nothing."""
-MAIN = "/"
 
 _logger = logging.getLogger(__name__)
 _logger.addFilter(lambda record: record.exc_info is not None)  # clients' mistakes are not errors of ours
@@ -42,7 +42,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         Browsers may come from `origins` and from the server's own; `payload_limit` is in bytes.
         """
         self._connect, self._begin, self._end = connect, begin, end
-        self._connections: dict[str, Connection] = {}
+        self._joining: dict[EngineSocket, asyncio.Task[None]] = {}
+        self._silent = Deadlines(CONNECT_WITHIN_S, self._shut_if_silent)
         super().__init__(
             async_mode="asgi",
             json=Json,
@@ -56,75 +57,80 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             monitor_clients=False,
             namespaces=[MAIN],
         )
+        self.eio.on_message, self.eio.on_end = self._heard, self._ended
 
     def _engineio_server_class(self) -> type[Engine]:
         return Engine
 
-    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+    def _heard(self, socket: EngineSocket, message: str | bytes) -> None:
         try:
-            await self._take(eio_sid, packets.read(data))
+            packet = packets.read(message)
+            connection: Connection | None = socket.peer
+            if isinstance(packet, Asked) and connection:
+                connection.receive(packet)
+            else:
+                self._take(socket, packet)
         except Malformed:
-            await self._shut(eio_sid)
+            socket.shut("parse error")
 
-    async def _take(self, eio_sid: str, incoming: Incoming) -> None:
-        connection = self._connections.get(eio_sid)
-        if incoming.kind == packet.CONNECT:
-            await self._welcome(eio_sid, incoming)
-        elif connection is None or incoming.namespace != MAIN:
+    def _take(self, socket: EngineSocket, packet: Asked | Incoming) -> None:
+        if isinstance(packet, Asked):
+            raise Malformed("not connected")
+        if packet.kind == CONNECT:
+            self._connecting(socket, packet)
+        elif socket.peer is None or packet.namespace != MAIN:
             raise Malformed("not connected to this namespace")
-        elif incoming.kind == packet.EVENT:
-            event, *arguments = incoming.data
-            connection.receive(Asked(event, arguments, incoming.ack_id))
-        elif incoming.kind == packet.DISCONNECT:
-            await self._handle_disconnect(eio_sid, MAIN, self.reason.CLIENT_DISCONNECT)
-            self._forget(eio_sid)
+        elif packet.kind == DISCONNECT:
+            self._forget(socket)
+            self._silent.start(socket)
 
-    async def _welcome(self, eio_sid: str, incoming: Incoming) -> None:
-        if incoming.namespace != MAIN:
-            await self._reject(eio_sid, incoming.namespace, {"message": "Invalid namespace"})
+    def _connecting(self, socket: EngineSocket, packet: Incoming) -> None:
+        if packet.namespace != MAIN:
+            _reject(socket, packet.namespace, {"message": "Invalid namespace"})
             return
-        if eio_sid in self._connections:
+        if socket.peer or socket in self._joining:
             raise Malformed("connected already")
+        self._joining[socket] = asyncio.get_running_loop().create_task(self._welcome(socket, packet.data))
+
+    async def _welcome(self, socket: EngineSocket, auth: Any) -> None:
         try:
-            connection = await self._connect(self.eio.sockets[eio_sid], incoming.data)
+            connection = await self._connect(socket, auth)
         except Refused as refused:
             error = {"message": refused.message, "data": {"code": refused.code}}
-            await self._reject(eio_sid, MAIN, error)
-            return
-        if not connection.alive:
-            return
-        self._connections[eio_sid] = connection
-        sid = await self.manager.pre_connect(eio_sid, MAIN)
-        await self._send_packet(eio_sid, self.packet_class(packet.CONNECT, {"sid": sid}))
-        await self.manager.connect(sid, MAIN)
-        self._begin(connection)
-
-    async def _reject(self, eio_sid: str, namespace: str, error: dict[str, Any]) -> None:
-        await self._send_packet(eio_sid, self.packet_class(packet.CONNECT_ERROR, error, namespace=namespace))
-
-    async def _shut(self, eio_sid: str) -> None:
-        socket: EngineSocket | None = self.eio.sockets.get(eio_sid)
-        if socket:
-            await socket.shut("parse error")
+            _reject(socket, MAIN, error)
+        except Exception:
+            _logger.exception("connecting failed")
+            _reject(socket, MAIN, {"message": "It failed.", "data": {"code": "internal_error"}})
+        else:
+            if connection.alive:
+                self._silent.stop(socket)
+                socket.peer = socket.outbox.client = connection
+                connecting = Json.dumps({"sid": self.eio.generate_id()})
+                socket.outbox.send(frames.of_packet(b"40" + connecting.encode()))
+                self._begin(connection)
+        finally:
+            self._joining.pop(socket, None)
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
-        await super()._handle_eio_connect(eio_sid, environ)
-        self.environ.pop(eio_sid, None)  # about 26 KiB a client, and nothing of it is needed any more
-        asyncio.get_running_loop().call_later(CONNECT_WITHIN_S, self._shut_if_silent, eio_sid)
+        self._silent.start(self.eio.sockets[eio_sid])
 
-    def _shut_if_silent(self, eio_sid: str) -> None:
-        socket: EngineSocket | None = self.eio.sockets.get(eio_sid)
-        if socket and eio_sid not in self._connections:
-            socket.shut_soon("no token in time")
+    def _shut_if_silent(self, socket: EngineSocket) -> None:
+        socket.shut("no token in time")
 
-    async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
-        self._forget(eio_sid)
-        await super()._handle_eio_disconnect(eio_sid, reason)
+    def _ended(self, socket: EngineSocket, reason: str) -> None:
+        self._silent.stop(socket)
+        self._forget(socket)
 
-    def _forget(self, eio_sid: str) -> None:
-        connection = self._connections.pop(eio_sid, None)
+    def _forget(self, socket: EngineSocket) -> None:
+        connection: Connection | None = socket.peer
         if connection:
+            socket.peer = socket.outbox.client = None
             self._end(connection)
+
+
+def _reject(socket: EngineSocket, namespace: str, error: dict[str, Any]) -> None:
+    where = "" if namespace == MAIN else f"{namespace},"
+    socket.outbox.send(frames.of_packet(f"44{where}{Json.dumps(error)}".encode()))
 
 
 def _origin_check(origins: tuple[str, ...]) -> Callable[[str, dict[str, Any]], bool]:
