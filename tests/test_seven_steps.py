@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from running import Server
+from sockets.conftest import server  # noqa: F401 - on both paths, as all tests of the sockets
 
 JS = Path(__file__).parent / "js"
 

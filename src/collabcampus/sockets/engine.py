@@ -146,7 +146,7 @@ class EngineSocket:
     def _attach(self, offered: HandshakeProtocol) -> bool:
         if self.connected:
             return Probe(self).attach(offered)
-        wire = offered.attach(self)
+        wire = offered.attach(self, self.server.max_http_buffer_size)
         if wire:
             self.move_to(wire)
         return wire is not None
@@ -162,10 +162,11 @@ class Probe:
         self._socket = socket
         self._wire: Wire | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._probing = False
 
     def attach(self, offered: HandshakeProtocol) -> bool:
         """Take the websocket over, if it can be."""
-        self._wire = offered.attach(self)
+        self._wire = offered.attach(self, self._socket.server.max_http_buffer_size)
         if self._wire:
             self._timer = asyncio.get_running_loop().call_later(UPGRADE_TIMEOUT_S, self._wire.close)
         return self._wire is not None
@@ -175,10 +176,10 @@ class Probe:
         socket, wire = self._socket, self._wire
         assert wire
         if message == "2probe" and not (socket.upgrading or socket.upgraded or socket.closed):
-            socket.upgrading = True
+            socket.upgrading = self._probing = True
             wire.write(_PROBED.wire)
             socket.outbox.release()  # the poll that waits
-        elif message == "5" and socket.upgrading and not socket.closed:
+        elif message == "5" and self._probing and not socket.closed:
             self._finish()
             wire.hand_to(socket)
             socket.move_to(wire)
@@ -195,7 +196,8 @@ class Probe:
     def _finish(self) -> None:
         if self._timer:
             self._timer.cancel()
-        self._socket.upgrading = False
+        if self._probing:
+            self._socket.upgrading = False
 
 
 class _Ordinary:
