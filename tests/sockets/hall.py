@@ -33,7 +33,7 @@ class Listening:
 
     async def __aenter__(self) -> Self:
         self._serving = asyncio.create_task(self._server._serve())
-        while not self._server.started:
+        while not self._server.started:  # noqa: ASYNC110 - uvicorn offers a flag and no event
             await asyncio.sleep(0.01)
         self.port: int = self._server.servers[0].sockets[0].getsockname()[1]
         return self

@@ -49,7 +49,7 @@ async def storm(hall: Hall, stalled: str) -> int:
         hall.say(position, TEXT)
         await asyncio.sleep(0)
         socket = hall.sockets[stalled]
-        most = max(most, socket.outbox.unsent, socket.wire.unsent if socket.wire else 0)
+        most = max(most, socket.outbox.unsent, getattr(socket.carrier, "unsent", 0))
     return most
 
 
