@@ -23,8 +23,9 @@ PASSWORD = "a long enough password"
 class Server:
     """A running server; `url` is where it listens."""
 
-    def __init__(self, *options: str, command: Path = COLLABCAMPUS, **environ: str) -> None:
-        self._command = [str(command), "serve", "--port", "0", *options]
+    def __init__(self, *options: str, command: Path | list[str] = COLLABCAMPUS, **environ: str) -> None:
+        program = command if isinstance(command, list) else [str(command)]
+        self._command = [*program, "serve", "--port", "0", *options]
         self._environ = {**os.environ, **environ}
         self.process: subprocess.Popen[str] | None = None
         self.url = ""

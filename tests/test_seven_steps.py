@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from running import Server
+from sockets import conftest
 
+server = conftest.server  # on both paths, as all tests of the sockets
 JS = Path(__file__).parent / "js"
 
 needs_node = pytest.mark.skipif(

@@ -30,13 +30,13 @@ _BETWEEN = "\x1e"
 class EngineSocket:
     """One client's Engine.IO session, by polling or websocket."""
 
-    __slots__ = ("closed", "connected", "outbox", "peer", "server", "sid", "upgraded", "upgrading", "wire")
+    __slots__ = ("carrier", "closed", "connected", "outbox", "peer", "server", "sid", "upgraded", "upgrading")
 
     def __init__(self, server: "Engine", sid: str) -> None:
         """`peer` is for whoever uses the session."""
         self.server, self.sid = server, sid
         self.outbox = Outbox(self._overflow)
-        self.wire: Wire | None = None
+        self.carrier: Wire | _Ordinary | None = None
         self.connected = self.upgrading = self.upgraded = self.closed = False
         self.peer: Any = None
 
@@ -78,7 +78,7 @@ class EngineSocket:
 
     def lost(self) -> None:
         """Hear from the wire that it is gone."""
-        self.wire = None
+        self.carrier = None
         self.shut(self.server.reason.TRANSPORT_CLOSE)
 
     def shut(self, reason: str) -> None:
@@ -88,8 +88,8 @@ class EngineSocket:
         self.closed = True
         self.server.ended(self, reason)
         self.outbox.close()
-        if self.wire:
-            self.wire.close()
+        if self.carrier:
+            self.carrier.close()
         # Not at once: the base class's request handler still looks the session up after an error.
         asyncio.get_running_loop().call_soon(self.server.sockets.pop, self.sid, None)
 
@@ -133,7 +133,7 @@ class EngineSocket:
 
     def move_to(self, wire: Wire) -> None:
         """Be carried by this wire from now on."""
-        self.wire = wire
+        self.carrier = wire
         self.connected = self.upgraded = True
         self.outbox.move_to(wire)
 
@@ -146,7 +146,7 @@ class EngineSocket:
     def _attach(self, offered: HandshakeProtocol) -> bool:
         if self.connected:
             return Probe(self).attach(offered)
-        wire = offered.attach(self)
+        wire = offered.attach(self, self.server.max_http_buffer_size)
         if wire:
             self.move_to(wire)
         return wire is not None
@@ -162,10 +162,11 @@ class Probe:
         self._socket = socket
         self._wire: Wire | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._probing = False
 
     def attach(self, offered: HandshakeProtocol) -> bool:
         """Take the websocket over, if it can be."""
-        self._wire = offered.attach(self)
+        self._wire = offered.attach(self, self._socket.server.max_http_buffer_size)
         if self._wire:
             self._timer = asyncio.get_running_loop().call_later(UPGRADE_TIMEOUT_S, self._wire.close)
         return self._wire is not None
@@ -175,10 +176,10 @@ class Probe:
         socket, wire = self._socket, self._wire
         assert wire
         if message == "2probe" and not (socket.upgrading or socket.upgraded or socket.closed):
-            socket.upgrading = True
+            socket.upgrading = self._probing = True
             wire.write(_PROBED.wire)
             socket.outbox.release()  # the poll that waits
-        elif message == "5" and socket.upgrading and not socket.closed:
+        elif message == "5" and self._probing and not socket.closed:
             self._finish()
             wire.hand_to(socket)
             socket.move_to(wire)
@@ -195,7 +196,8 @@ class Probe:
     def _finish(self) -> None:
         if self._timer:
             self._timer.cancel()
-        self._socket.upgrading = False
+        if self._probing:
+            self._socket.upgrading = False
 
 
 class _Ordinary:
@@ -203,6 +205,12 @@ class _Ordinary:
 
     def __init__(self, socket: EngineSocket, ws: Any) -> None:
         self._socket, self._ws = socket, ws
+        self._writer: asyncio.Task[Any] | None = None
+
+    def close(self) -> None:
+        """Let what waits leave, but wait no longer for a client that reads nothing."""
+        if self._writer:
+            asyncio.get_running_loop().call_later(CLOSE_WITHIN_S, self._writer.cancel)
 
     async def serve(self) -> None:
         """Serve it to its end."""
@@ -211,21 +219,26 @@ class _Ordinary:
             await ws.close()
             return
         socket.connected = socket.upgraded = True
+        socket.carrier = self
+        self._writer = asyncio.create_task(self._write())
         reader = asyncio.create_task(self._read())
         try:
-            while not socket.closed:
-                await socket.outbox.filled()
-                await self._write()
-            async with asyncio.timeout(CLOSE_WITHIN_S):
-                await self._write()
-                await ws.close()
-        except (OSError, RuntimeError, TimeoutError):
-            pass  # the connection is gone
+            await asyncio.wait([self._writer])
         finally:
+            self._writer.cancel()
             reader.cancel()
             socket.shut(socket.server.reason.TRANSPORT_CLOSE)
 
     async def _write(self) -> None:
+        try:
+            while not self._socket.closed:
+                await self._socket.outbox.filled()
+                await self._write_what_waits()
+            await self._ws.close()
+        except (OSError, RuntimeError):
+            pass  # the connection is gone
+
+    async def _write_what_waits(self) -> None:
         while packets := self._socket.outbox.take_one():
             for packet in packets:
                 binary = packet[:1] == b"b"

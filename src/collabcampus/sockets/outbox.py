@@ -86,10 +86,10 @@ class Outbox:
 
     def move_to(self, wire: Wire) -> None:
         """From now on everything goes by this wire, what waits first."""
-        self._wire = wire
-        for frame in self._waiting or ():
+        waiting, self._waiting = self._waiting, None
+        self._wire, self._size, self._excused = wire, 0, 0
+        for frame in waiting or ():
             self.send(frame)
-        self._waiting, self._size = None, 0
         if self.client and not wire.paused:
             self.drained()
 

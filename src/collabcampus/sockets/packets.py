@@ -12,8 +12,9 @@ RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting",
 """Event names the protocol keeps for itself: a client that emits one is malformed."""
 
 MAIN = "/"
+ACK_ID_DIGITS = 15
 
-_PACKET = re.compile(r"([0-3])(?:(/[^,?]*)(?:\?[^,]*)?,?)?(\d{0,15})(?!\d)(.*)", re.ASCII | re.DOTALL)
+_PACKET = re.compile(rf"([0-3])(?:(/[^,?]*)(?:\?[^,]*)?,?)?(\d{{0,{ACK_ID_DIGITS}}})(?!\d)(.*)", re.ASCII | re.DOTALL)
 _one_argument = msgspec.json.Decoder(tuple[str, msgspec.Raw])
 _decoder = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
@@ -66,8 +67,10 @@ class Incoming(Struct, frozen=True, eq=False):
 def read(data: str | bytes) -> Asked | Incoming:
     """Read one packet; Malformed for anything a Socket.IO client would not send here."""
     if isinstance(data, str):
-        if data[:2] == "2[":
-            return _event(data[1:], None)
+        # Nearly everything clients send is an event of the main namespace.
+        at = data.find("[", 1, 1 + ACK_ID_DIGITS)
+        if data[:1] == "2" and at > 0 and ((number := data[1:at]) == "" or (number.isascii() and number.isdigit())):
+            return _event(data[at:], int(number) if number else None)
         if parts := _PACKET.fullmatch(data):
             return _read(*parts.groups())
     raise Malformed("binary, empty or of an unknown type")

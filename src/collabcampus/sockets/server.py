@@ -102,14 +102,19 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             _logger.exception("connecting failed")
             _reject(socket, MAIN, {"message": "It failed.", "data": {"code": "internal_error"}})
         else:
-            if connection.alive:
-                self._silent.stop(socket)
-                socket.peer = socket.outbox.client = connection
-                connecting = Json.dumps({"sid": self.eio.generate_id()})
-                socket.outbox.send(frames.of_packet(b"40" + connecting.encode()))
-                self._begin(connection)
+            self._connected(socket, connection)
         finally:
             self._joining.pop(socket, None)
+
+    def _connected(self, socket: EngineSocket, connection: Connection) -> None:
+        if socket.closed:
+            connection.gone()
+            return
+        self._silent.stop(socket)
+        socket.peer = socket.outbox.client = connection
+        answer = Json.dumps({"sid": self.eio.generate_id()})
+        socket.outbox.send(frames.of_packet(f"40{answer}".encode()))
+        self._begin(connection)
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         self._silent.start(self.eio.sockets[eio_sid])
