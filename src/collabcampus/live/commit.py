@@ -70,8 +70,7 @@ class GroupCommit:
                     self._wake.clear()
         finally:
             _deliver(landed)
-            if self._connection:
-                await self._connection.close()
+            await self._disconnect()
 
     def _send(self, batch: Batch) -> Appending | None:
         """Let the batch leave at once, if there is a connection to leave by."""
@@ -115,11 +114,13 @@ class GroupCommit:
             return [outcomes[live.project_id] for live, _ in batch]
         except _RETRIED:
             return ["moved"] * len(batch)
+        except psycopg.OperationalError as error:
+            # The connection is lost, or the server ends it, or has no room: what was sent may have been written.
+            _logger.warning("commit_outcome_unknown", error=type(error).__name__)
+            await self._disconnect()
+            await asyncio.sleep(RECONNECT_S)
+            return ["unknown"] * len(batch)
         except psycopg.Error as error:
-            if self._connection is None or self._connection.closed:
-                self._connection = None
-                await asyncio.sleep(RECONNECT_S)
-                return ["unknown"] * len(batch)
             return await self._halve(batch, error)
 
     async def _halve(self, batch: Batch, error: psycopg.Error) -> list[Fate]:
@@ -128,6 +129,11 @@ class GroupCommit:
             return await self._fates(batch[:middle]) + await self._fates(batch[middle:])
         _logger.error("append_failed", project_id=batch[0][0].project_id, error=str(error))
         return [error if len(batch[0][1]) == 1 else "failed"]
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection:
+            await connection.close()
 
     async def _connect(self) -> Connection:
         connection = await self._database.connect()

@@ -81,17 +81,18 @@ class Database:
             self._checking = asyncio.create_task(self.pool.check())
 
     async def fetch(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """All rows of one query that only reads: where the connection proves dead, another is asked once.
+        """All rows of one query that only reads: where connections prove dead, others are asked until one lives.
 
         Its text is a constant of ours, never made of input.
         """
-        async with self.connection() as connection:
-            try:
-                return await _rows(connection, query, values)
-            except psycopg.OperationalError:
-                if not connection.broken:
-                    raise
-        self._discard_dead()
+        for _ in range(self.pool.max_size):
+            async with self.connection() as connection:
+                try:
+                    return await _rows(connection, query, values)
+                except psycopg.OperationalError:
+                    if not connection.broken:
+                        raise
+            self._discard_dead()
         return await self.write(query, *values)
 
     async def write(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
