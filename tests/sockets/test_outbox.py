@@ -119,15 +119,24 @@ async def test_shared_bytes_do_not_count(hall: Hall) -> None:
     assert await heard(slow, 50) == list(range(1, 51))
 
 
+async def test_who_does_not_poll_holds_little_and_is_told_to_join_again(hall: Hall) -> None:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{hall.port}", timeout=5) as http:
+        path = await polling(http)
+        for position in range(1, 301):
+            hall.say(position, TEXT)
+        held = hall.sockets["poller"].outbox.unsent
+
+        *told, resync = (await http.get(path)).text.split("\x1e")
+
+    assert OUTBOX_LIMIT < held < 2 * OUTBOX_LIMIT
+    assert [json.loads(each[2:])[1]["position"] for each in told] == list(range(1, len(told) + 1))
+    assert json.loads(resync[2:]) == ["resync", {"projectId": PROJECT, "position": len(told)}]
+
+
 async def test_the_change_from_polling_to_websocket_keeps_the_order_under_writes(hall: Hall) -> None:
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{hall.port}", timeout=5) as http:
-        path = "/socket.io/?EIO=4&transport=polling"
-        sid = json.loads((await http.get(path)).text[1:])["sid"]
-        path += f"&sid={sid}"
-        await http.post(path, content='40{"token":"mover"}')
-        assert (await http.get(path)).text.startswith("40{")
-        await http.post(path, content='421["join",{}]')
-        assert (await http.get(path)).text.startswith("431")
+        path = await polling(http)
+        sid = path.partition("&sid=")[2]
         writing = asyncio.create_task(_write(hall, 400))
 
         polled: list[str] = []
@@ -146,6 +155,17 @@ async def test_the_change_from_polling_to_websocket_keeps_the_order_under_writes
         await writing
         assert positions == list(range(1, 401))
         assert (await http.get(path)).status_code == 400
+
+
+async def polling(http: httpx.AsyncClient) -> str:
+    """Where somebody polls who is in the room."""
+    path = "/socket.io/?EIO=4&transport=polling"
+    path += "&sid=" + json.loads((await http.get(path)).text[1:])["sid"]
+    await http.post(path, content='40{"token":"poller"}')
+    assert (await http.get(path)).text.startswith("40{")
+    await http.post(path, content='421["join",{}]')
+    assert (await http.get(path)).text.startswith("431")
+    return path
 
 
 async def _write(hall: Hall, count: int) -> None:
