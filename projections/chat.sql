@@ -1,10 +1,8 @@
 -- The chat: one row a message.
-CALL keep_projection('chat', $$
-    SELECT project_id, position, key,
-           data || jsonb_build_object('author', actor, 'at', rfc3339(at), 'position', position) AS patch,
-           false AS ends
+CALL keep_projection('chat', '{MessageSent}', '{}', $$
+    SELECT project_id, position, type, key,
+           data || jsonb_build_object('author', actor, 'at', at, 'position', position) AS patch
     FROM event
-    WHERE type = 'MessageSent'
 $$);
 
 -- Newest first, by cursor.

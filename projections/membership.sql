@@ -1,8 +1,6 @@
 -- Membership: one row a member, gone while they are none.
-CALL keep_projection('membership', $$
-    SELECT project_id, position, key, data AS patch, type = 'MemberRemoved' AS ends
-    FROM event
-    WHERE type IN ('MemberAdded', 'MemberRoleChanged', 'MemberRemoved')
+CALL keep_projection('membership', '{MemberAdded, MemberRoleChanged, MemberRemoved}', '{MemberRemoved}', $$
+    SELECT project_id, position, type, key, data AS patch FROM event
 $$);
 
 -- "My projects": by person across projects.

@@ -63,7 +63,7 @@ class Import:
         owner = Actor(next(iter(self.people.values())).id)
         self._clock = at(min(each["created"] for each in rows("issues")))
         begun = await self.projects.submit(c.CreateProject("rocicorp", columns=("Open", "Closed")), owner)
-        project_id = begun.project.project_id
+        project_id = begun.subject.project_id
         for person in list(self.people.values())[1:]:
             await self.projects.submit(c.AddMember("editor", person.id), owner, project_id)
         for moment, author, command in sorted(self._commands(), key=lambda each: float(each[0])):
@@ -116,7 +116,8 @@ def seen(tasks: list[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
 @pytest.fixture
 async def imported(application: Application) -> tuple[Application, str, dict[str, User]]:
     carrying = Import(application)
-    project_id = await carrying.run()
+    async with carrying.projects.running():
+        project_id = await carrying.run()
     return application, project_id, carrying.people
 
 

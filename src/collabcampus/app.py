@@ -29,7 +29,7 @@ from collabcampus.log.database import Database
 from collabcampus.log.follow import HEADS, Follower, parse_heads
 from collabcampus.log.migrate import migrate
 from collabcampus.settings import BODY_LIMIT, Settings
-from collabcampus.sockets.frames import SocketFrames
+from collabcampus.sockets.frames import Frame, SocketFrames
 from collabcampus.sockets.gateway import Gateway
 from collabcampus.sockets.wire import HandshakeProtocol
 
@@ -110,7 +110,7 @@ class Application:
     def __init__(self, settings: Settings, conninfo: str) -> None:
         self.settings = settings
         self.database = Database(conninfo)
-        self.projects = Projects(self.database, SocketFrames(), now=now, fresh_id=fresh_id)
+        self.projects: Projects[Frame] = Projects(self.database, SocketFrames(), now=now, fresh_id=fresh_id)
         self.identity = Identity(self.database, secret=settings.secret, refresh_grace=settings.refresh_grace)
         self.gateway = Gateway(
             self.database,
@@ -131,7 +131,8 @@ class Application:
             await self.identity.open()
             following = asyncio.create_task(self._follower.run())
             try:
-                yield self
+                async with self.projects.running():
+                    yield self
             finally:
                 following.cancel()
                 with suppress(asyncio.CancelledError):

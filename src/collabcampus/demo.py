@@ -1,7 +1,5 @@
 """Data for trying and for load: people, projects and tasks, made through the domain like everything else."""
 
-from typing import Any
-
 from msgspec import Struct
 
 from collabcampus.app import Application, fresh_id, now
@@ -9,7 +7,7 @@ from collabcampus.domain import commands as c
 from collabcampus.domain import events as e
 from collabcampus.domain.decide import decide
 from collabcampus.domain.errors import Unavailable
-from collabcampus.domain.project import Actor, Project, fold, initial
+from collabcampus.domain.project import Actor, Project, initial, merge
 from collabcampus.identity.errors import EmailTaken
 from collabcampus.log.append import Decided, Writes, append
 
@@ -77,7 +75,8 @@ async def ensure(application: Application) -> str:
         user = (await identity.login(EMAIL, PASSWORD, "demo")).user
     actor = Actor(user.id)
     created = await projects.submit(c.CreateProject("Term project"), actor, command_id=user.id)
-    project_id = created.project.project_id
+    assert isinstance(created.subject, Project), "that is what a creation is answered"
+    project_id = created.subject.project_id
     if created.position == (await projects.read(project_id)).head:
         for title, status in _TASKS:
             await projects.submit(c.CreateTask(title, status=status), actor, project_id)
@@ -116,19 +115,13 @@ async def _project(application: Application, people: list[DemoUser], number: int
 async def _append(application: Application, state: Project, commands: list[c.Command], actor: Actor) -> Project:
     base, decided, at = state.head, [], now()
     for command in commands:
-        events = decide(command, state, actor)
         command_id = fresh_id()
-        decided.append(Decided(command_id, actor.user_id, b"demo", at, events))
-        state = fold(state, _recorded(state, actor, command_id, at, events))
+        events = decide(command, state, actor)
+        recorded = e.record(state.project_id, state.head, actor.user_id, command_id, at, events)
+        merge(state, recorded)
+        decided.append(Decided(command_id, actor.user_id, b"demo", at, state.head, recorded))
     async with application.database.connection() as connection:
-        results = await append(connection, [Writes(state.project_id, base, decided)])
-    if results[state.project_id].outcome != "appended":
+        outcomes = await append(connection, [Writes(state.project_id, base, decided)])
+    if outcomes[state.project_id] != "appended":
         raise Unavailable
     return state
-
-
-def _recorded(state: Project, actor: Actor, command_id: str, at: str, events: Any) -> list[e.Recorded]:
-    return [
-        e.Recorded(state.project_id, position, actor.user_id, command_id, at, event)
-        for position, event in enumerate(events, state.head + 1)
-    ]

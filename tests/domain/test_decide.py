@@ -31,17 +31,13 @@ THREE_TASKS = [
 
 def given(events: list[e.Event]) -> Project:
     """The project after a history."""
-    history = [
-        e.Recorded(PROJECT, position, OWNER.user_id, some_id("command", position), "2026-11-24T12:00:00.000Z", event)
-        for position, event in enumerate(events, 1)
-    ]
-    return fold(initial(PROJECT), history)
+    at = "2026-11-24T12:00:00.000Z"
+    return fold(initial(PROJECT), e.record(PROJECT, 0, OWNER.user_id, some_id("command", 0), at, events))
 
 
 def order(project: Project, event: e.Event) -> list[str]:
     """The first column after one more event."""
-    position = project.head + 1
-    after = fold(project, [e.Recorded(PROJECT, position, OWNER.user_id, some_id("c", 0), "", event)])
+    after = fold(project, e.record(PROJECT, project.head, OWNER.user_id, some_id("c", 0), "", [event]))
     return [task_id for _, task_id in after.column("todo")]
 
 

@@ -19,10 +19,7 @@ AT = "2026-11-24T12:00:00.000Z"
 def recorded(project: Project, actor: Actor, events: Sequence[e.Event]) -> list[e.Recorded]:
     """Events as the log would number them."""
     command_id = some_id("command", project.head)
-    return [
-        e.Recorded(PROJECT, position, actor.user_id, command_id, AT, event)
-        for position, event in enumerate(events, project.head + 1)
-    ]
+    return e.record(PROJECT, project.head, actor.user_id, command_id, AT, events)
 
 
 def history_of(asked: list[tuple[c.Command, Actor]]) -> list[e.Recorded]:

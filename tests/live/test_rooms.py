@@ -1,5 +1,7 @@
 """Rooms: everybody hears everything in order, presence counts people, who is removed hears nothing more."""
 
+from collections.abc import Sequence
+
 from collabcampus.domain import events as e
 from collabcampus.live.rooms import Room
 from strategies import PEOPLE, some_id
@@ -24,15 +26,18 @@ class Heard:
 class Plain:
     """Frames as what they tell."""
 
-    def event(self, recorded: e.Recorded) -> object:
-        return recorded.position
+    def events(self, committed: Sequence[e.Recorded]) -> object:
+        return [each.position for each in committed]
 
-    def presence(self, event: str, project_id: str, user_id: str, name: str, online: list[str]) -> object:
+    def presence(self, event: str, project_id: str, user_id: str, name: str, online: Sequence[str]) -> object:
         return (event, user_id, tuple(online))
+
+    def crowd(self, project_id: str, joined: Sequence[str], left: Sequence[str], online: Sequence[str]) -> object:
+        return ("presence", tuple(joined), tuple(left), len(online))
 
 
 def at(position: int, event: e.Event) -> e.Recorded:
-    return e.Recorded(PROJECT, position, PEOPLE[0], some_id("command", position), "", event)
+    return e.record(PROJECT, position - 1, PEOPLE[0], some_id("command", position), "", [event])[0]
 
 
 def test_a_persons_first_socket_is_news_and_the_last_one_gone() -> None:
@@ -59,9 +64,8 @@ def test_who_is_removed_hears_of_it_and_nothing_after() -> None:
 
     room.publish([at(7, e.MemberRemoved(PEOPLE[1])), at(8, e.ProjectEdited(PROJECT, name="Park"))])
 
-    assert bob.heard == [7, ("left", "removed")]
-    assert alice.heard[-2:] == [("user_left", PEOPLE[1], (PEOPLE[0],)), 8]
-    assert 7 in alice.heard
+    assert bob.heard == [[7], ("left", "removed")]
+    assert alice.heard[-3:] == [[7], ("user_left", PEOPLE[1], (PEOPLE[0],)), [8]]
 
 
 def test_one_may_be_left_out_of_what_is_told() -> None:

@@ -13,9 +13,10 @@ from collabcampus.domain.decide import decide
 from collabcampus.domain.errors import Refused
 from collabcampus.domain.project import Actor, fold, initial
 from collabcampus.log import read
-from collabcampus.log.append import Decided, Writes, append
+from collabcampus.log.append import Decided, Writes
 from collabcampus.log.database import Database
 from log.agreement import disagreements
+from log.writing import write
 from strategies import OWNER, actors, commands
 
 AT = "2026-11-24T12:00:00.000Z"
@@ -63,20 +64,13 @@ def machine_on(loop: asyncio.AbstractEventLoop, database: Database) -> type[Rule
                     events = decide(command, self.project, actor)
                 except Refused:
                     continue
-                decided.append(Decided(fresh_id(), actor.user_id, b"", AT, events))
-                recorded = [
-                    e.Recorded(self.project.project_id, n, actor.user_id, decided[-1].command_id, AT, event)
-                    for n, event in enumerate(events, self.project.head + 1)
-                ]
+                command_id = fresh_id()
+                recorded = e.record(self.project.project_id, self.project.head, actor.user_id, command_id, AT, events)
                 self.project = fold(self.project, recorded)
+                decided.append(Decided(command_id, actor.user_id, b"", AT, self.project.head, recorded))
             if decided:
                 writes = Writes(self.project.project_id, base, decided)
-                result = loop.run_until_complete(self._append(writes))
-                assert result == ("appended", self.project.head)
-
-        async def _append(self, writes: Writes) -> tuple[str, int | None]:
-            async with database.connection() as connection:
-                result = (await append(connection, [writes]))[writes.project_id]
-            return result.outcome, result.position
+                outcomes = loop.run_until_complete(write(database, writes))
+                assert outcomes == {self.project.project_id: "appended"}
 
     return Histories

@@ -7,12 +7,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from collabcampus.app import fresh_id, now
-from collabcampus.domain import events as e
-from collabcampus.log.append import Decided, Writes, append
+from collabcampus.app import fresh_id
 from collabcampus.log.database import Database, UnfitServer
 from collabcampus.log.migrate import MigrationRefused, migrate, rebuild
 from collabcampus.log.sources import sql_files
+from log.writing import begun, write
 
 pytestmark = pytest.mark.anyio
 
@@ -51,16 +50,13 @@ async def test_an_edited_migration_is_refused_and_nothing_is_done(database_url: 
 
 
 async def test_a_database_newer_than_the_files_is_refused(database_url: str) -> None:
-    with pytest.raises(MigrationRefused, match="newer than this version: it has 006_identity"):
+    with pytest.raises(MigrationRefused, match="newer than this version: it has 007_group_append"):
         await migrate(database_url, schema=sql_files("schema")[:-1])
 
 
 async def test_a_projection_whose_file_changed_is_made_anew_from_the_log(database: Database, tmp_path: Path) -> None:
     project_id = fresh_id()
-    created = e.ProjectCreated(project_id, "Garden", "", ())
-    decided = Decided(fresh_id(), fresh_id(), b"", now(), [created])
-    async with database.connection() as connection:
-        await append(connection, [Writes(project_id, 0, [decided])])
+    await write(database, begun(project_id))
     files = copied(tmp_path / "projections", "projections")
     changed = next(each for each in files if each.stem == "project")
     changed.write_text(changed.read_text().replace("'createdAt'", "'begunAt'"))
@@ -78,8 +74,8 @@ async def test_a_projection_whose_file_went_is_dropped_and_a_new_one_is_filled(
     files = [each for each in copied(tmp_path, "projections") if each.stem != "chat"]
     files.append(tmp_path / "types.sql")
     files[-1].write_text(
-        "CALL keep_projection('types', $$ SELECT project_id, position, type AS key, '{}'::jsonb AS patch, "
-        "false AS ends FROM event $$);"
+        "CALL keep_projection('types', '{ProjectCreated}', '{}', $$ SELECT project_id, position, type, "
+        "type AS key, '{}'::jsonb AS patch FROM event $$);"
     )
 
     done = await migrate(database.conninfo, projections=files)

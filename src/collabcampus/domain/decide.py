@@ -162,7 +162,8 @@ def _create_task(command: c.CreateTask, project: Project) -> list[e.Event]:
     _known_column(project, status)
     column = project.column(status)
     named = command.before is not UNSET or command.after is not UNSET
-    rank = _rank(column, command.before, command.after, project) if named else ranks.last(column)
+    rank = _rank(column, command.before, command.after, project) if named else None
+    rank = rank or ranks.last(column)
     assignees = _people(project, command.assignees)
     return [e.TaskCreated(task_id, command.title, command.description, status, rank, assignees)]
 
@@ -211,18 +212,19 @@ def _move(
         if stays:
             return []
         return [e.TaskMoved(task.task_id, status, ranks.last(project.column(status)))]
-    column = project.column(status)
-    if stays:
-        column = column.copy()
-        del column[bisect_left(column, (task.rank, task.task_id))]
-    rank = _rank(column, before, after, project)
-    if stays and bisect_left(column, (rank, "")) == bisect_left(column, (task.rank, "")):
-        return []
-    return [e.TaskMoved(task.task_id, status, rank)]
+    own = (task.rank, task.task_id) if stays else None
+    rank = _rank(project.column(status), before, after, project, own)
+    return [] if rank is None else [e.TaskMoved(task.task_id, status, rank)]
 
 
-def _rank(column: list[ranks.Place], before: str | UnsetType, after: str | UnsetType, project: Project) -> str:
-    return ranks.beside(column, _neighbour(column, before, project), _neighbour(column, after, project))
+def _rank(
+    column: list[ranks.Place],
+    before: str | UnsetType,
+    after: str | UnsetType,
+    project: Project,
+    own: ranks.Place | None = None,
+) -> str | None:
+    return ranks.beside(column, _neighbour(column, before, project), _neighbour(column, after, project), own)
 
 
 def _neighbour(column: list[ranks.Place], task_id: str | UnsetType, project: Project) -> ranks.Place | None:

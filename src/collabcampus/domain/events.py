@@ -4,6 +4,7 @@ An event's JSON (camelCase, fields that are UNSET left out) is what the log stor
 clients see as `changes`. `key` is the id of the thing it is about; its type is its class name.
 """
 
+from collections.abc import Iterable
 from typing import ClassVar, TypeAlias, get_args
 
 import msgspec
@@ -143,7 +144,10 @@ _decoders = {name: msgspec.json.Decoder(each) for name, each in EVENT_TYPES.item
 
 
 class Recorded(Struct, frozen=True, rename="camel"):
-    """An event as it stands in the log: `position` in its project, `at` RFC 3339 UTC with milliseconds."""
+    """An event as it stands in the log: `position` in its project, `at` RFC 3339 UTC with milliseconds.
+
+    `data` holds the stored bytes: encoded once, by whoever decided, and passed on as they are.
+    """
 
     project_id: str
     position: int
@@ -151,11 +155,22 @@ class Recorded(Struct, frozen=True, rename="camel"):
     command_id: str
     at: str
     event: Event
+    data: bytes
 
     @property
     def type(self) -> str:
         """The event's type: its class name."""
         return type(self.event).__name__
+
+
+def record(
+    project_id: str, head: int, actor: str, command_id: str, at: str, events: Iterable[Event]
+) -> list[Recorded]:
+    """The events as they stand in the log when they follow right after `head`."""
+    return [
+        Recorded(project_id, position, actor, command_id, at, event, _encoder.encode(event))
+        for position, event in enumerate(events, head + 1)
+    ]
 
 
 def encode_event(event: Event) -> bytes:

@@ -1,7 +1,7 @@
 """A project: the decider's state, one stream, one consistency boundary, one room.
 
-`evolve` and `fold` never refuse: the past cannot be argued with. State is treated as immutable; `fold`
-copies once and then merges every event into its private copy.
+`evolve`, `fold` and `merge` never refuse: the past cannot be argued with. `fold` copies once and then merges
+every event into its private copy; whoever owns a state alone merges into it in place.
 """
 
 from bisect import bisect_left, insort
@@ -96,13 +96,19 @@ def evolve(project: Project, recorded: e.Recorded) -> Project:
 
 def fold(project: Project, history: Iterable[e.Recorded]) -> Project:
     """The state after many events, in the time they take and not the board's size for each."""
-    draft = _private_copy(project)
-    for recorded in history:
-        _merge(draft, recorded)
+    draft = private_copy(project)
+    merge(draft, history)
     return draft
 
 
-def _private_copy(project: Project) -> Project:
+def merge(draft: Project, history: Iterable[e.Recorded]) -> None:
+    """Bring a state that nobody else holds forward in place: each event costs the same on boards of every size."""
+    for recorded in history:
+        _merge(draft, recorded)
+
+
+def private_copy(project: Project) -> Project:
+    """A state of one's own to merge into; the things in it are immutable and shared."""
     draft = copy(project)
     draft.members = project.members.copy()
     draft.tasks = project.tasks.copy()

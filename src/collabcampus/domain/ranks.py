@@ -20,18 +20,20 @@ def last(column: list[Place]) -> str:
     return between(column[-1][0] if column else None, None)
 
 
-def beside(column: list[Place], before: Place | None, after: Place | None) -> str:
-    """A rank right before one place, right after another, or between the two.
+def beside(column: list[Place], before: Place | None, after: Place | None, own: Place | None = None) -> str | None:
+    """A rank right before one place, right after another, or between the two; None where `own` is there already.
 
     Raises Contradiction when the place named `before` does not come after the one named `after`.
     """
-    if before and after:
-        if after >= before:
-            raise errors.Contradiction
-        before = None  # right after the one: a rank between the two might be a third task's
-    if before:
-        index = bisect_left(column, before)
-        return between(column[index - 1][0] if index else None, before[0])
-    assert after, "one neighbour is named"
-    index = bisect_left(column, after) + 1
-    return between(after[0], column[index][0] if index < len(column) else None)
+    if before and after and after >= before:
+        raise errors.Contradiction
+    if after:  # with both named too: a rank between the two might be a third task's
+        above = _at(column, bisect_left(column, after) + 1)
+        return None if own and above == own else between(after[0], above and above[0])
+    assert before, "one neighbour is named"
+    below = _at(column, bisect_left(column, before) - 1)
+    return None if own and below == own else between(below and below[0], before[0])
+
+
+def _at(column: list[Place], index: int) -> Place | None:
+    return column[index] if 0 <= index < len(column) else None

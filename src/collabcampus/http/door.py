@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import Response
+from litestar import MediaType, Response
 
 from collabcampus.domain import commands as c
 from collabcampus.domain.decide import require_member
@@ -21,20 +21,28 @@ class Door:
         self.database, self.projects, self.identity = database, projects, identity
 
     async def read(self, project_id: str, request: SignedIn) -> tuple[Project, views.Names]:
-        """The project as it is now, for one of its members, and the members' names."""
+        """The project as it is now, for one of its members, and the members' names.
+
+        Show it before the next `await`: it moves on.
+        """
         state = await self.projects.read(project_id)
         require_member(state, Actor(request.user.user_id))
-        return state, await self.identity.names(state.members)
+        names = await self.identity.names(state.members)
+        require_member(state, Actor(request.user.user_id))
+        return state, names
 
     async def submit(
         self, command: c.Command, intent: Intent, project_id: str | None = None, *, status: int = 200
-    ) -> Response[dict[str, Any]]:
+    ) -> Response[Any]:
         """Carry a command out and answer with what it made or changed, and the position."""
         command = await self.identity.resolve(command)
         answer = await self.projects.submit(
             command, intent.actor, project_id, command_id=intent.command_id, expected=intent.expected
         )
-        names = await self.identity.names(answer.project.members)
-        keys = [recorded.event.key for recorded in answer.events]
-        view = views.outcome(command, answer.project, keys, names)
-        return Response(view, status_code=status, headers=etag(answer.position))
+        names = await self.identity.names(views.people(answer))
+        return as_json(views.outcome(answer, names), answer.position, status)
+
+
+def as_json(body: bytes, position: int, status: int = 200) -> Response[Any]:
+    """JSON that is encoded already, read at this position."""
+    return Response(body, media_type=MediaType.JSON, status_code=status, headers=etag(position))

@@ -16,7 +16,7 @@ from collabcampus.domain import commands as c
 from collabcampus.domain import events as e
 from collabcampus.domain.types import Role
 from collabcampus.http.access import Intent, SignedIn, etag
-from collabcampus.http.door import Door
+from collabcampus.http.door import Door, as_json
 from collabcampus.http.pages import LAST_POSITION, USUAL, Limit, Position, page
 from collabcampus.live import views
 from collabcampus.log import read
@@ -81,7 +81,7 @@ class ProjectsController(Controller):
     ) -> Response[dict[str, Any]]:
         """The whole board."""
         state, names = await door.read(str(project_id), request)
-        return Response(views.board(state, names), headers=etag(state.head))
+        return as_json(views.board(state, names), state.head)
 
     @get("/{project_id:uuid}/members")
     async def members(

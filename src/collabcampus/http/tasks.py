@@ -12,8 +12,8 @@ from msgspec import UNSET, Struct, UnsetType
 from collabcampus.domain import commands as c
 from collabcampus.domain import errors
 from collabcampus.domain.types import Description, Id, Slug, Title
-from collabcampus.http.access import Intent, SignedIn, etag
-from collabcampus.http.door import Door
+from collabcampus.http.access import Intent, SignedIn
+from collabcampus.http.door import Door, as_json
 from collabcampus.live import views
 
 
@@ -46,7 +46,7 @@ class TasksController(Controller):
             raise errors.TaskNotFound from None
         if str(task_id) not in state.tasks:
             raise errors.TaskNotFound
-        return Response(views.task(state.tasks[str(task_id)]), headers=etag(state.head))
+        return as_json(views.task(state.tasks[str(task_id)]), state.head)
 
     @route(http_method=[HttpMethod.PUT, HttpMethod.PATCH])
     async def change(

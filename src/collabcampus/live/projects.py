@@ -1,82 +1,40 @@
-"""Live projects: the one way in for every command, and the current state of every project in use.
-
-A project's state in memory is a prefix of its log. It moves in one place, `LiveProject.advance`, which takes
-committed events in position order and publishes them to the room, whoever committed them.
-"""
+"""Live projects: the one way in for every command, and the current state of every project in use."""
 
 import asyncio
 import hashlib
 import random
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from typing import Generic, TypeVar
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any, Generic, TypeVar
 
-from msgspec import Struct
+import structlog
 
 from collabcampus.domain import commands as c
 from collabcampus.domain import errors
-from collabcampus.domain import events as e
-from collabcampus.domain.decide import decide
-from collabcampus.domain.project import Actor, Project, fold, initial
-from collabcampus.live.rooms import Frames, Room
+from collabcampus.domain.project import Actor, Project
+from collabcampus.live import history
+from collabcampus.live.attempts import Answer, Attempt, Done, Taken
+from collabcampus.live.commit import Fate, GroupCommit
+from collabcampus.live.project import LiveProject
+from collabcampus.live.rooms import Frames
 from collabcampus.log import read
-from collabcampus.log.append import Decided, Outcome, Writes, append
 from collabcampus.log.database import Database
 
 PROJECTS_IN_MEMORY = 1_000
+BYTES_IN_MEMORY = 512 * 1024 * 1024
 TASKS_REMEMBERED = 100_000
+COMMANDS_WAITING = 20_000
+"""Commands on their way, of everybody: beyond, they are refused at once as `overloaded`."""
 ANSWER_WITHIN_S = 10.0
 RETRY_S = (0.0005, 0.02)
 RECONNECT_S = 0.05
+RETRY_AFTER_S = 1
+DRAIN_S = 5.0
 
 F = TypeVar("F")
-
-
-class Answer(Struct, frozen=True):
-    """What a command came to: its own events (none for a no-op) and the project right after them."""
-
-    project: Project
-    events: Sequence[e.Recorded]
-
-    @property
-    def position(self) -> int:
-        """The position the answer stands for."""
-        return self.project.head
-
-
-class LiveProject(Generic[F]):
-    """One project in memory: state, room, and the turn of those who write."""
-
-    def __init__(self, project_id: str, frames: Frames[F]) -> None:
-        self.state = initial(project_id)
-        self.room: Room[F] = Room(project_id, frames)
-        self.turn = asyncio.Lock()
-        self.users = 0
-
-    @property
-    def idle(self) -> bool:
-        """Nobody listens, nobody writes, and nobody is about to."""
-        return not (self.room or self.users or self.turn.locked())
-
-    def advance(self, committed: Sequence[e.Recorded]) -> None:
-        """Take committed events in position order: what is known already is skipped, a gap ends it."""
-        fresh: list[e.Recorded] = []
-        for recorded in committed:
-            if recorded.position == self.state.head + len(fresh) + 1:
-                fresh.append(recorded)
-        if fresh:
-            self.state = fold(self.state, fresh)
-            self.room.publish(fresh)
-
-    async def catch_up(self, database: Database) -> Project:
-        """Read what the log has beyond this state; afterwards the state is as new as the log was."""
-        while page := await read.events_after(database, self.state.project_id, self.state.head):
-            before = self.state.head
-            self.advance(page)
-            if len(page) < read.PAGE or self.state.head == before:
-                break
-        return self.state
+_logger = structlog.get_logger(__name__)
 
 
 class Projects(Generic[F]):
@@ -90,36 +48,31 @@ class Projects(Generic[F]):
         now: Callable[[], str],
         fresh_id: Callable[[], str],
         capacity: int = PROJECTS_IN_MEMORY,
+        capacity_bytes: int = BYTES_IN_MEMORY,
     ) -> None:
-        """`now` gives RFC 3339 UTC with milliseconds, `fresh_id` a new UUIDv7; `capacity` counts projects
-        kept in memory while idle."""
-        self._database = database
-        self._frames = frames
-        self._now = now
-        self._fresh_id = fresh_id
-        self._capacity = capacity
+        """`now` gives RFC 3339 UTC with milliseconds, `fresh_id` a new UUIDv7; the capacities are those of
+        projects kept in memory while idle."""
+        self._database, self._frames, self._now, self._fresh_id = database, frames, now, fresh_id
+        self._capacity, self._capacity_bytes = capacity, capacity_bytes
         self._live: OrderedDict[str, LiveProject[F]] = OrderedDict()
-        self._catching_up: set[asyncio.Task[Project]] = set()
         self._project_of: dict[str, str] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self._commit = GroupCommit(database, self._taken_back)
+        self._on_their_way = 0
 
     @asynccontextmanager
-    async def using(self, project_id: str) -> AsyncIterator[LiveProject[F]]:
-        """The project as it is in the log right now, kept in memory meanwhile; ProjectNotFound where none is."""
-        live = self._get(project_id)
-        live.users += 1
+    async def running(self) -> AsyncIterator["Projects[F]"]:
+        """Commit meanwhile; at the end what is on its way may still land, for a bounded time."""
+        committing = asyncio.create_task(self._commit.run())
         try:
-            await live.catch_up(self._database)
-            if not live.state.head:
-                self._live.pop(project_id, None)
-                raise errors.ProjectNotFound
-            yield live
+            yield self
         finally:
-            live.users -= 1
+            await self._commit.drained(DRAIN_S)
+            for task in (committing, *self._background):
+                task.cancel()
+            await asyncio.gather(committing, *self._background, return_exceptions=True)
 
-    async def read(self, project_id: str) -> Project:
-        """The project's state as the log has it right now; ProjectNotFound where there is none."""
-        async with self.using(project_id) as live:
-            return live.state
+    # What is asked
 
     async def submit(
         self,
@@ -136,20 +89,63 @@ class Projects(Generic[F]):
         before gets the same answer. `expected` is the position the client wants the project to be at:
         StalePosition otherwise. Raises a Refused for whatever is declined.
         """
-        digest = hashlib.sha256(actor.user_id.encode() + c.canonical(command)).digest()
-        attempt = _Attempt(
-            c.with_id(command, self._fresh_id()), actor, command_id or self._fresh_id(), digest, expected
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        done: Done = partial(_resolve, answered)
+        if project_id is None:
+            project_id = await self.project_for(command, actor, command_id)
+            done = partial(_unnamed, done)
+        self.offer(command, actor, project_id, done, command_id=command_id, expected=expected)
+        return await answered
+
+    def offer(
+        self,
+        command: c.Command,
+        actor: Actor,
+        project_id: str,
+        done: Done,
+        *,
+        command_id: str | None = None,
+        expected: int | None = None,
+    ) -> None:
+        """Take a command without waiting; `done` is called when it is durable or declined, maybe at once.
+
+        Commands offered for one project are carried out in this order.
+        """
+        if self._on_their_way >= COMMANDS_WAITING:
+            done(None, errors.Overloaded(retryAfter=RETRY_AFTER_S))
+            return
+        self._on_their_way += 1
+        attempt = Attempt(
+            c.with_id(command, self._fresh_id()),
+            actor,
+            command_id or self._fresh_id(),
+            hashlib.sha256(actor.user_id.encode() + c.canonical(command)).digest(),
+            brought=command_id is not None,
+            expected=expected,
+            deadline=asyncio.get_running_loop().time() + ANSWER_WITHIN_S,
+            done=done,
         )
+        attempt.listeners.append(self._arrived)
+        live = self._get(project_id)
+        if not live.ready or not self._take(live, attempt):
+            live.waiting.append(attempt)
+            self._settle_soon(live)
+
+    def offer_task(self, command: c.TaskCommand, actor: Actor, done: Done, *, command_id: str | None) -> bool:
+        """`offer` for a task that is named alone; False where its project has to be looked up first."""
+        project_id = self._project_of.get(command.task_id)
+        if project_id is None:
+            return False
+        self.offer(command, actor, project_id, partial(_unnamed, done), command_id=command_id)
+        return True
+
+    async def project_for(self, command: c.Command, actor: Actor, command_id: str | None) -> str:
+        """The project of a command that names none. ProjectNotFound or TaskNotFound where none can be."""
         if isinstance(command, c.CreateProject):
-            return await self._take_turn(self._project_id_for(actor, command_id), attempt)
-        if project_id is not None:
-            return await self._take_turn(project_id, attempt)
-        if not isinstance(command, c.TaskCommand):
-            raise errors.ProjectNotFound
-        try:
-            return await self._take_turn(await self.project_of(command.task_id), attempt)
-        except errors.ProjectNotFound:
-            raise errors.TaskNotFound from None
+            return self._new_project_id(actor, command_id)
+        if isinstance(command, c.TaskCommand):
+            return await self.project_of(command.task_id)
+        raise errors.ProjectNotFound
 
     async def project_of(self, task_id: str) -> str:
         """The project a task is in; TaskNotFound where there never was such a task."""
@@ -161,18 +157,7 @@ class Projects(Generic[F]):
         self._project_of[task_id] = project_id
         return project_id
 
-    async def _take_turn(self, project_id: str, attempt: "_Attempt") -> Answer:
-        live = self._get(project_id)
-        async with live.turn:
-            if not live.state.head:
-                await live.catch_up(self._database)
-            try:
-                return await self._write(live, attempt)
-            finally:
-                if not live.state.head:
-                    self._live.pop(project_id, None)
-
-    def _project_id_for(self, actor: Actor, command_id: str | None) -> str:
+    def _new_project_id(self, actor: Actor, command_id: str | None) -> str:
         """The id of a project to create: it follows from actor and commandId, so a retry finds the same."""
         if command_id is None:
             return self._fresh_id()
@@ -182,119 +167,214 @@ class Projects(Generic[F]):
         text = raw.hex()
         return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
+    # How it is decided
+
+    def _take(self, live: LiveProject[F], attempt: Attempt) -> bool:
+        """Decide at once, or join the attempt whose commandId this is. False: the log has to be asked first."""
+        first = live.known(attempt.command_id) if attempt.brought else None
+        if first is not None:
+            _join(first, attempt)
+            return True
+        try:
+            self._commit.gather(live, live.decide(attempt, self._now()))
+        except errors.Refused:
+            return False
+        return True
+
+    def _arrived(self, answer: Answer | None, error: BaseException | None) -> None:
+        self._on_their_way -= 1
+
+    def _taken_back(self, live: LiveProject[F], fate: Fate) -> None:
+        live.alone = live.alone or fate == "failed"
+        self._settle_soon(live)
+
+    def _settle_soon(self, live: LiveProject[F]) -> None:
+        if live.settling is None and live.waiting:
+            live.settling = self._spawn(self._settle(live))
+
+    async def _settle(self, live: LiveProject[F]) -> None:
+        """Carry on with what could not be decided at once: at the log's own state, in the order it was asked."""
+        failure: errors.Busy = errors.Overloaded(retryAfter=RETRY_AFTER_S)
+        try:
+            while live.waiting:
+                await live.quiet()
+                _refuse_overdue(live, failure)
+                before = live.state.head
+                try:
+                    await self._refresh(live)
+                    await self._decide_waiting(live)
+                except errors.Unavailable as error:
+                    failure = error
+                    await asyncio.sleep(RECONNECT_S)
+                if live.waiting and live.state.head == before and not live.uncommitted:
+                    await asyncio.sleep(random.uniform(*RETRY_S))  # noqa: S311 - being written by another right now
+        except Exception as error:
+            while live.waiting:
+                live.waiting.popleft().settle(None, error)
+            raise
+        finally:
+            live.settling = None
+            if not live.state.head and live.idle:
+                self._live.pop(live.project_id, None)
+            self._settle_soon(live)
+
+    async def _decide_waiting(self, live: LiveProject[F]) -> None:
+        doubtful = [each.command_id for each in live.waiting]
+        created = [each.command.task_id for each in live.waiting if isinstance(each.command, c.CreateTask)]
+        # Ids first: one that a lost commit of ours has claimed meanwhile is then known to be answered.
+        taken_ids = await read.taken_ids(self._database, list(map(str, created))) if created else set()
+        answered = await read.answered(self._database, live.project_id, doubtful)
+        while live.waiting:
+            attempt = live.waiting[0]
+            if known := answered.get(attempt.command_id):
+                live.waiting.popleft()
+                await self._answer_again(live, attempt, known)
+                continue
+            try:
+                if isinstance(attempt.command, c.CreateTask) and attempt.command.task_id in taken_ids:
+                    raise errors.IdTaken(taskId=attempt.command.task_id)
+                taken = self._decide(live, attempt)
+            except errors.Refused as refused:
+                if live.uncommitted:
+                    return  # decided on top of what may fail: again when that has landed
+                live.waiting.popleft()
+                live.forget(attempt)
+                attempt.settle(None, refused)
+                continue
+            live.waiting.popleft()
+            if taken:
+                self._commit.gather(live, taken)
+                if live.alone:
+                    return
+        live.alone = False
+
+    def _decide(self, live: LiveProject[F], attempt: Attempt) -> Taken | None:
+        first = live.known(attempt.command_id) if attempt.brought else None
+        if first is not None and first is not attempt:
+            _join(first, attempt)
+            return None
+        return live.decide(attempt, self._now())
+
+    async def _answer_again(self, live: LiveProject[F], attempt: Attempt, known: read.Answered) -> None:
+        """Give the answer this commandId got before, made again from the log; CommandIdReused for other content."""
+        try:
+            if known.digest != attempt.digest:
+                raise errors.CommandIdReused
+            answer = await history.answer(self._database, live.project_id, attempt.command, known)
+            attempt.settle(answer)
+        except errors.Unavailable:
+            live.waiting.appendleft(attempt)
+            raise
+        except errors.Refused as refused:
+            attempt.settle(None, refused)
+
+    # What is known of projects
+
+    @asynccontextmanager
+    async def using(self, project_id: str) -> AsyncIterator[LiveProject[F]]:
+        """The project as it is in the log right now, kept in memory meanwhile; ProjectNotFound where none is."""
+        live = self._get(project_id)
+        live.users += 1
+        try:
+            await self._refresh(live)
+            if not live.state.head:
+                raise errors.ProjectNotFound
+            yield live
+        finally:
+            live.users -= 1
+            if not live.state.head and live.idle:
+                self._live.pop(project_id, None)
+
+    async def read(self, project_id: str) -> Project:
+        """The project's state, as new as the log is right now, and moving on with it; ProjectNotFound where there is
+        none. Whoever keeps it over an `await` looks at a later moment afterwards."""
+        async with self.using(project_id) as live:
+            return live.state
+
+    async def _refresh(self, live: LiveProject[F]) -> None:
+        await live.refreshed(partial(history.catch_up, self._database, live))
+
     def hint(self, project_id: str, position: int) -> None:
         """Somebody says the project is at `position`: a live one that is behind reads what it lacks."""
         live = self._live.get(project_id)
-        if live and live.state.head < position:
-            task = asyncio.create_task(live.catch_up(self._database))
-            self._catching_up.add(task)
-            task.add_done_callback(self._caught_up)
+        if live is None or not live.loaded or live.state.head >= position:
+            return
+        if position > live.ahead_head:
+            self._spawn(self._refresh(live))
+        # else it is our own commit whose answer is under way, or another's that will refuse it as moved
 
     async def heal(self) -> None:
-        """Compare every project in use with the log's heads, for hints that were lost."""
-        used = [project_id for project_id, live in self._live.items() if live.room]
+        """Compare every project in use with the log's heads, for hints that were lost; let go of idle ones."""
+        self._evict(0)
+        used = {project_id: live for project_id, live in self._live.items() if live.room}
+        for live in used.values():
+            await history.keep(self._database, live)
         if used:
-            for project_id, position in (await read.heads(self._database, used)).items():
+            for project_id, position in (await read.heads(self._database, list(used))).items():
                 self.hint(project_id, position)
-
-    def _caught_up(self, task: asyncio.Task[Project]) -> None:
-        self._catching_up.discard(task)
-        if not task.cancelled():
-            task.exception()  # the next tick tries again
 
     def _get(self, project_id: str) -> LiveProject[F]:
         live = self._live.get(project_id)
         if live is None:
-            self._evict()
+            self._evict(1)
             live = self._live[project_id] = LiveProject(project_id, self._frames)
         self._live.move_to_end(project_id)
         return live
 
-    def _evict(self) -> None:
-        surplus = len(self._live) + 1 - self._capacity
-        if surplus > 0:
-            for project_id in [each for each, live in self._live.items() if live.idle][:surplus]:
-                del self._live[project_id]
+    def _evict(self, coming: int) -> None:
+        """Let go of those longest idle until number and bytes are within bounds; those in use stay."""
+        surplus = len(self._live) + coming - self._capacity
+        heavy = 0 if coming else sum(live.weight for live in self._live.values()) - self._capacity_bytes
+        if surplus <= 0 and heavy <= 0:
+            return
+        for live in [each for each in self._live.values() if each.idle]:
+            if surplus <= 0 and heavy <= 0:
+                break
+            surplus, heavy = surplus - 1, heavy - live.weight
+            del self._live[live.project_id]
+            self._spawn(history.keep(self._database, live))
 
-    async def _write(self, live: LiveProject[F], attempt: "_Attempt") -> Answer:
-        deadline = asyncio.get_running_loop().time() + ANSWER_WITHIN_S
-        while True:
-            try:
-                answer = await self._try(live, attempt)
-                if answer:
-                    return answer
-                failure: errors.Busy = errors.Overloaded()
-            except errors.Unavailable as error:
-                # Whether it was written is unknown: the commandId tells, once the log can be reached again.
-                failure = error
-                await asyncio.sleep(RECONNECT_S)
-            if asyncio.get_running_loop().time() > deadline:
-                raise failure
-
-    async def _try(self, live: LiveProject[F], attempt: "_Attempt") -> Answer | None:
-        """One try at the current state; None where the project moved meanwhile, and was caught up with."""
-        decided = await self._decide(live, attempt)
-        if isinstance(decided, Answer):
-            return decided
-        before = live.state
-        outcome = await self._append(before, decided)
-        if outcome == "appended":
-            return _appended(live, before, decided)
-        if outcome == "taken":
-            raise errors.IdTaken
-        if outcome == "repeated":
-            return await self._answered(live, attempt)
-        if (await live.catch_up(self._database)).head == before.head:
-            await asyncio.sleep(random.uniform(*RETRY_S))  # noqa: S311 - being written right now by another
-        return None
-
-    async def _decide(self, live: LiveProject[F], attempt: "_Attempt") -> "Decided | Answer":
-        """Decide at the current state. A refusal stands only if the state is the log's, and the command new."""
-        decided_at = live.state.head
-        try:
-            if attempt.expected is not None and attempt.expected != live.state.head:
-                raise errors.StalePosition(position=live.state.head)
-            events = decide(attempt.command, live.state, attempt.actor)
-        except errors.Refused:
-            if known := await self._answered(live, attempt):
-                return known
-            if (await live.catch_up(self._database)).head == decided_at:
-                raise
-            return await self._decide(live, attempt)
-        return Decided(attempt.command_id, attempt.actor.user_id, attempt.digest, self._now(), events)
-
-    async def _append(self, state: Project, decided: Decided) -> Outcome:
-        async with self._database.connection() as connection:
-            writes = Writes(state.project_id, state.head, [decided])
-            return (await append(connection, [writes]))[state.project_id].outcome
-
-    async def _answered(self, live: LiveProject[F], attempt: "_Attempt") -> Answer | None:
-        """The answer this commandId got before, made again from the log; CommandIdReused for other content."""
-        project_id = live.state.project_id
-        known = await read.answered(self._database, project_id, attempt.command_id)
-        if known is None:
-            return None
-        if known.digest != attempt.digest:
-            raise errors.CommandIdReused
-        history = [each async for each in read.history(self._database, project_id, until=known.position)]
-        await live.catch_up(self._database)
-        return Answer(fold(initial(project_id), history), history[len(history) - known.events :])
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(_guarded(work))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
 
 
-def _appended(live: LiveProject[F], before: Project, decided: Decided) -> Answer:
-    recorded = [
-        e.Recorded(before.project_id, position, decided.actor, decided.command_id, decided.at, event)
-        for position, event in enumerate(decided.events, before.head + 1)
-    ]
-    live.advance(recorded)
-    position = before.head + len(recorded)
-    state = live.state if live.state.head == position else fold(before, recorded)
-    return Answer(state, recorded)
+async def _guarded(work: Coroutine[Any, Any, None]) -> None:
+    """Work nobody waits for: an outage heals by itself at the next tick, anything else is written down."""
+    try:
+        with suppress(errors.Busy):
+            await work
+    except Exception:
+        _logger.exception("live_project_failed")
 
 
-class _Attempt(Struct, frozen=True):
-    command: c.Command
-    actor: Actor
-    command_id: str
-    digest: bytes
-    expected: int | None
+def _join(first: Attempt, again: Attempt) -> None:
+    """Two attempts of one commandId are one command: the second is answered as the first is."""
+    if first.digest != again.digest:
+        again.settle(None, errors.CommandIdReused())
+    elif first.answer is not None:
+        again.settle(first.answer)
+    else:
+        first.listeners += again.listeners
+
+
+def _refuse_overdue(live: LiveProject[Any], failure: errors.Busy) -> None:
+    now = asyncio.get_running_loop().time()
+    while live.waiting and live.waiting[0].deadline < now:
+        live.waiting.popleft().settle(None, failure)
+
+
+def _unnamed(done: Done, answer: Answer | None, error: BaseException | None) -> None:
+    """A stranger who names a task is told that there is no such task, and not that there is such a project."""
+    done(answer, errors.TaskNotFound() if isinstance(error, errors.ProjectNotFound) else error)
+
+
+def _resolve(answered: "asyncio.Future[Answer]", answer: Answer | None, error: BaseException | None) -> None:
+    if answered.done():
+        return  # whoever asked has gone
+    if answer is not None:
+        answered.set_result(answer)
+    else:
+        answered.set_exception(error or errors.Unavailable())

@@ -4,10 +4,17 @@ A room has one door, `publish`: committed events in position order, made into fr
 A listener is one socket; presence counts people, not sockets.
 """
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from collabcampus.domain import events as e
+
+CROWD = 100
+"""People in a room from which on arrivals and departures are gathered: n joins must not cost n² frames."""
+GATHER_S = 0.25
+PEOPLE_A_SECOND = 500
+"""A gathered frame names everybody: the more there are, the rarer it is."""
 
 F = TypeVar("F")
 F_co = TypeVar("F_co", covariant=True)
@@ -31,11 +38,14 @@ class Listener(Protocol[F_contra]):
 class Frames(Protocol[F_co]):
     """How a room's news are put into frames."""
 
-    def event(self, recorded: e.Recorded) -> F_co:
-        """The one frame of a committed event."""
+    def events(self, committed: Sequence[e.Recorded]) -> F_co:
+        """The frames of committed events, each exactly one, in one piece."""
 
-    def presence(self, event: str, project_id: str, user_id: str, name: str, online: list[str]) -> F_co:
+    def presence(self, event: str, project_id: str, user_id: str, name: str, online: Sequence[str]) -> F_co:
         """The frame of `user_joined` or `user_left`."""
+
+    def crowd(self, project_id: str, joined: Sequence[str], left: Sequence[str], online: Sequence[str]) -> F_co:
+        """The frame of `presence`: who came and who went since the last one."""
 
 
 class Room(Generic[F]):
@@ -46,6 +56,8 @@ class Room(Generic[F]):
         self._frames = frames
         self._listeners: dict[Listener[F], None] = {}
         self._sockets_of: dict[str, int] = {}
+        self._people: dict[str, None] = {}  # who was there when a crowd was told last
+        self._telling: asyncio.TimerHandle | None = None
         self._muted: set[Listener[F]] = set()
         self._sends: list[Callable[[F], None]] | None = None  # those of who hears, made anew when that changes
         self.told = 0
@@ -99,15 +111,21 @@ class Room(Generic[F]):
             del self._sockets_of[listener.user_id]
             self._tell_presence("user_left", listener)
 
-    def publish(self, committed: Iterable[e.Recorded]) -> None:
-        """Send each event's frame to everybody; who is removed by one hears nothing after it."""
-        for recorded in committed:
-            self.told = recorded.position - 1  # for who falls behind by this very event
-            if self._listeners:
-                self.tell(self._frames.event(recorded))
-            self.told = recorded.position
+    def publish(self, committed: Sequence[e.Recorded]) -> None:
+        """Send the events' frames to everybody; who is removed by one hears nothing after it."""
+        self.told = committed[0].position - 1  # for who falls behind by these very events
+        start = 0
+        for nth, recorded in enumerate(committed, 1):
             if isinstance(recorded.event, e.MemberRemoved):
+                self._tell_events(committed[start:nth])
                 self._expel(recorded.event.user_id)
+                start = nth
+        self._tell_events(committed[start:])
+        self.told = committed[-1].position
+
+    def _tell_events(self, committed: Sequence[e.Recorded]) -> None:
+        if committed and self._listeners:
+            self.tell(self._frames.events(committed))
 
     def tell(self, frame: F, but: Listener[F] | None = None) -> None:
         """Send one frame to everybody, or everybody but one."""
@@ -122,8 +140,28 @@ class Room(Generic[F]):
             send(frame)
 
     def _tell_presence(self, event: str, listener: Listener[F]) -> None:
-        if self._listeners:
+        if self._telling is None and len(self._sockets_of) > CROWD:
+            self._gather(listener, event)
+        if self._telling is None and self._listeners:
             self.tell(self._frames.presence(event, self._project_id, listener.user_id, listener.name, self.online))
+
+    def _gather(self, listener: Listener[F], event: str) -> None:
+        """From the first arrival or departure on, all are told together a moment later."""
+        self._people = dict.fromkeys(self._sockets_of)
+        if event == "user_joined":
+            del self._people[listener.user_id]
+        else:
+            self._people[listener.user_id] = None
+        delay = max(GATHER_S, len(self._sockets_of) / PEOPLE_A_SECOND)
+        self._telling = asyncio.get_running_loop().call_later(delay, self._tell_crowd)
+
+    def _tell_crowd(self) -> None:
+        self._telling = None
+        joined = [each for each in self._sockets_of if each not in self._people]
+        left = [each for each in self._people if each not in self._sockets_of]
+        self._people = {}
+        if self._listeners and (joined or left):
+            self.tell(self._frames.crowd(self._project_id, joined, left, self.online))
 
     def _expel(self, user_id: str) -> None:
         for listener in [each for each in self._listeners if each.user_id == user_id]:

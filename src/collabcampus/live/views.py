@@ -1,50 +1,39 @@
-"""What clients are shown of a project, the same over HTTP and sockets: plain data in the wire's shape."""
+"""What clients are shown of a project, the same over HTTP and sockets, in the wire's shape.
+
+Whatever may be large is JSON in bytes, encoded straight from the state; the rest is plain data.
+"""
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
 
-from collabcampus.domain import commands as c
-from collabcampus.domain import errors
-from collabcampus.domain.project import Message, Project, Task
+from collabcampus.domain.project import Member, Message, Project, Task
+from collabcampus.live.attempts import Answer
 
 MESSAGES_SHOWN = 50
 
 Names = Mapping[str, str]
 """People's names by user id: they belong to the accounts and not to the log."""
 
-
-def task(shown: Task) -> dict[str, Any]:
-    """A task. Its checklist and comments are things of their own."""
-    view: dict[str, Any] = msgspec.to_builtins(shown)
-    view["checklist"] = []
-    view["commentCount"] = 0
-    return view
+_encode = msgspec.json.Encoder().encode
+_OWN_THINGS = b',"checklist":[],"commentCount":0'
 
 
-def message(shown: Message) -> dict[str, Any]:
-    """A chat message."""
-    view: dict[str, Any] = msgspec.to_builtins(shown)
-    return view
+def task(shown: Task) -> bytes:
+    """A task as JSON. Its checklist and comments are things of their own."""
+    return _encode(shown)[:-1] + _OWN_THINGS + b"}"
 
 
 def members(project: Project, names: Names) -> list[dict[str, Any]]:
     """The members with their names and roles, in the order they came."""
-    return [
-        {"userId": each.user_id, "name": names.get(each.user_id, ""), "role": each.role}
-        for each in project.members.values()
-    ]
+    return [member(each, names) for each in project.members.values()]
 
 
-def tasks(project: Project) -> list[dict[str, Any]]:
-    """All tasks: column by column, each in its order."""
-    known = [column.id for column in project.columns]
-    return [
-        task(project.tasks[task_id])
-        for status in dict.fromkeys([*known, *project.places])
-        for _, task_id in project.column(status)
-    ]
+def member(shown: Member, names: Names) -> dict[str, Any]:
+    """One member."""
+    return {"userId": shown.user_id, "name": names.get(shown.user_id, ""), "role": shown.role}
 
 
 def project(shown: Project, names: Names) -> dict[str, Any]:
@@ -60,46 +49,52 @@ def project(shown: Project, names: Names) -> dict[str, Any]:
     }
 
 
-def board(shown: Project, names: Names) -> dict[str, Any]:
-    """The whole board."""
-    return {
+def board(shown: Project, names: Names) -> bytes:
+    """The whole board as JSON: its tasks column by column, each in its order."""
+    known = [column.id for column in shown.columns]
+    tasks = b",".join(
+        task(shown.tasks[task_id])
+        for status in dict.fromkeys([*known, *shown.places])
+        for _, task_id in shown.column(status)
+    )
+    rest = {
         "projectId": shown.project_id,
         "position": shown.head,
         "name": shown.name,
-        "columns": msgspec.to_builtins(shown.columns),
+        "columns": shown.columns,
         "labels": [],
-        "tasks": tasks(shown),
+        "tasks": msgspec.Raw(b"[" + tasks + b"]"),
         "members": members(shown, names),
     }
+    return _encode(rest)
 
 
-def latest_messages(shown: Project) -> list[dict[str, Any]]:
+def latest_messages(shown: Project) -> list[Message]:
     """The last messages of the chat, oldest first."""
-    return [message(each) for each in list(shown.messages.values())[-MESSAGES_SHOWN:]]
+    return list(islice(reversed(shown.messages.values()), MESSAGES_SHOWN))[::-1]
 
 
-def outcome(command: c.Command, after: Project, keys: Iterable[str], names: Names) -> dict[str, Any]:
-    """What a command is answered: the resource it made or changed, and the position.
+def outcome(answer: Answer, names: Names) -> bytes:
+    """What a command is answered, as JSON: the resource it made or changed, and the position."""
+    match answer.subject:
+        case Task() as subject:
+            return b'%s%s,"position":%d}' % (_encode(subject)[:-1], _OWN_THINGS, answer.position)
+        case Message() as subject:
+            return _encode(subject)
+        case Member() as subject:
+            return _encode({**member(subject, names), "position": answer.position})
+        case Project() as subject:
+            return _encode(project(subject, names))
+        case None:
+            return b'{"position":%d}' % answer.position
 
-    `after` is the project right after the command, `keys` those of the command's own events.
-    """
-    match command:
-        case c.CreateProject() | c.EditProject():
-            view = project(after, names)
-        case c.CreateTask():
-            view = task(after.tasks[next(iter(keys))])
-        case c.SendMessage():
-            view = message(after.messages[next(iter(keys))])
-        case c.EditTask() | c.MoveTask() | c.AssignTask():
-            view = task(_still_there(after, command.task_id))
-        case c.AddMember(user_id=str(user_id)) | c.ChangeMember(user_id=user_id):
-            view = next(each for each in members(after, names) if each["userId"] == user_id)
+
+def people(answer: Answer) -> Iterable[str]:
+    """Whose names an outcome shows."""
+    match answer.subject:
+        case Member(user_id=user_id):
+            return (user_id,)
+        case Project(members=shown):
+            return shown
         case _:
-            view = {}
-    return {**view, "position": after.head}
-
-
-def _still_there(after: Project, task_id: str) -> Task:
-    if task_id not in after.tasks:
-        raise errors.TaskNotFound
-    return after.tasks[task_id]
+            return ()

@@ -17,6 +17,7 @@ OLDEST_SERVER = 15
 STATEMENT_TIMEOUT_MS = 10_000
 LOCK_TIMEOUT_MS = 2_000
 POOL_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 5
 POOL_MIN, POOL_MAX = 2, 10
 MUST_BE_ON = ("fsync", "full_page_writes", "synchronous_commit")
 
@@ -54,6 +55,14 @@ class Database:
     async def close(self) -> None:
         """Give all connections back."""
         await self.pool.close()
+
+    async def connect(self) -> Connection:
+        """A connection outside the pool, the caller's to close. psycopg.OperationalError where there is none."""
+        connection: Connection = await AsyncConnection.connect(
+            self.conninfo, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S
+        )
+        await configure(connection)
+        return connection
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

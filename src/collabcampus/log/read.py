@@ -1,6 +1,6 @@
 """Reading the log and the read models."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -10,10 +10,11 @@ from collabcampus.log.database import Database
 
 PAGE = 1_000
 
-_EVENTS = """
-    SELECT project_id, position, actor, command_id, rfc3339(at), type, data::text FROM events
+_COLUMNS = "project_id, position, actor, command_id, rfc3339(at), type, data::text"
+_EVENTS = f"""
+    SELECT {_COLUMNS} FROM events
     WHERE project_id = %s AND position > %s ORDER BY position LIMIT %s
-"""
+"""  # noqa: S608 - a constant
 
 
 class Answered(Struct, frozen=True):
@@ -52,20 +53,42 @@ async def heads(database: Database, project_ids: list[str]) -> dict[str, int]:
     return dict(rows)
 
 
-async def answered(database: Database, project_id: str, command_id: str) -> Answered | None:
-    """What this commandId was answered in this project, None for a new one."""
+async def answered(database: Database, project_id: str, command_ids: Sequence[str]) -> dict[str, Answered]:
+    """What these commandIds were answered in this project, those that were."""
     rows = await database.fetch(
-        "SELECT digest, position, events FROM commands WHERE project_id = %s AND command_id = %s",
+        "SELECT command_id, digest, position, events FROM commands "
+        "WHERE project_id = %s AND command_id = ANY(%s::uuid[])",
         project_id,
-        command_id,
+        list(command_ids),
     )
-    return Answered(*rows[0]) if rows else None
+    return {command_id: Answered(*known) for command_id, *known in rows}
+
+
+async def events_of(
+    database: Database, project_id: str, until: int, *, keys: Sequence[str] = (), types: Sequence[str] = ()
+) -> list[e.Recorded]:
+    """A project's events up to a position that are about these keys or of these types, oldest first."""
+    rows = await database.fetch(
+        f"SELECT {_COLUMNS} FROM events WHERE project_id = %s AND position <= %s "  # noqa: S608 - a constant
+        "AND (key = ANY(%s) OR type = ANY(%s)) ORDER BY position",
+        project_id,
+        until,
+        list(keys),
+        list(types),
+    )
+    return [_recorded(row) for row in rows]
 
 
 async def project_of(database: Database, unique_id: str) -> str | None:
     """The project that an id from the directory belongs to: a task's."""
     rows = await database.fetch("SELECT project_id FROM directory WHERE id = %s", unique_id)
     return str(rows[0][0]) if rows else None
+
+
+async def taken_ids(database: Database, ids: Sequence[str]) -> set[str]:
+    """Those of these ids that the directory knows."""
+    rows = await database.fetch("SELECT id FROM directory WHERE id = ANY(%s::uuid[])", list(ids))
+    return {each for (each,) in rows}
 
 
 async def projects_of(database: Database, user_id: str, after: str | None, limit: int) -> list[dict[str, Any]]:
@@ -102,4 +125,4 @@ async def messages_before(
 
 def _recorded(row: tuple[Any, ...]) -> e.Recorded:
     project_id, position, actor, command_id, at, type_name, data = row
-    return e.Recorded(project_id, position, actor, command_id, at, e.decode_event(type_name, data))
+    return e.Recorded(project_id, position, actor, command_id, at, e.decode_event(type_name, data), data.encode())

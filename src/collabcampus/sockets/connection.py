@@ -5,36 +5,48 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import msgspec
-
 from collabcampus.domain import errors
-from collabcampus.live.projects import LiveProject
+from collabcampus.domain.project import Actor
+from collabcampus.live.project import LiveProject
 from collabcampus.sockets import frames
 from collabcampus.sockets.engine import EngineSocket
-from collabcampus.sockets.frames import Frame
+from collabcampus.sockets.frames import Frame, Opening
 from collabcampus.sockets.packets import Asked
+from collabcampus.sockets.payloads import command_id_in
 
 COMMANDS_WAITING = 1_000
-"""Commands of one socket that wait their turn; beyond, they are refused at once."""
+"""Events of one socket that wait for their answers; beyond, they are refused at once."""
+RETRY_AFTER_S = 1
 
 
 Handle = Callable[["Connection", Asked], Awaitable[None]]
+Offer = Callable[["Connection", Asked], bool]
 
 
 class Connection:
     """A Listener of rooms. All it sends goes through the session's one outbox, so nothing overtakes."""
 
-    def __init__(self, socket: EngineSocket, user_id: str, name: str, session_id: str, handle: Handle) -> None:
+    __slots__ = (
+        "_expiry", "_gone", "_handle", "_missed", "_offer", "_on_their_way", "_socket", "_waiting", "_worker",
+        "actor", "name", "rooms", "send", "session_id", "user_id",
+    )  # fmt: skip
+
+    def __init__(
+        self, socket: EngineSocket, user_id: str, name: str, session_id: str, offer: Offer, handle: Handle
+    ) -> None:
+        """`offer` takes an event at once if it can, `handle` takes any, in its time."""
         self.user_id = user_id
+        self.actor = Actor(user_id)
         self.name = name
         self.session_id = session_id
         self.rooms: dict[str, LiveProject[Frame]] = {}
         self._socket = socket
-        self._handle = handle
+        self._offer, self._handle = offer, handle
+        self._on_their_way = 0
         self.send = socket.outbox.tell
         """Send what a whole room is told."""
         self._missed: dict[str, int] = {}
-        self._waiting: deque[Asked] = deque()
+        self._waiting: deque[Asked] | None = None
         self._worker: asyncio.Task[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._gone = False
@@ -62,27 +74,52 @@ class Connection:
             if live and live.room.muted(self):
                 self.emit("resync", {"projectId": project_id, "position": position})
 
-    def answer(self, asked: Asked, answer: dict[str, Any]) -> None:
-        """Acknowledge; a refusal nobody asked to hear of comes as `command_rejected`."""
+    def open(self, opening: Opening, rest_json: bytes) -> None:
+        """Send an event of which others are sent the same beginning."""
+        if self._socket.wire:
+            self.private(opening.fragment)
+            self.private(opening.ending(rest_json))
+        else:
+            self.private(opening.whole(rest_json))
+
+    def answer(self, asked: Asked, answer_json: bytes) -> None:
+        """Acknowledge, if that was asked for."""
         if asked.ack_id is not None:
-            self.private(frames.acknowledgement(asked.ack_id, answer))
-        elif not answer["ok"]:
-            command_id = _command_id(asked)
-            known = {"commandId": command_id} if command_id and command_id.isascii() else {}
-            self.emit("command_rejected", {"event": asked.event, **known, "error": answer["error"]})
+            self.private(frames.acknowledgement_raw(asked.ack_id, answer_json))
 
     def refuse(self, asked: Asked, refused: errors.Refused) -> None:
-        """Say why a command was declined."""
-        self.answer(asked, {"ok": False, "error": refused.as_error()})
+        """Say why a command was declined; who asked for no answer hears `command_rejected`."""
+        self._reject(asked, refused.as_error())
+
+    def fail(self, asked: Asked) -> None:
+        """Say that it is not the client's fault."""
+        self._reject(asked, {"code": "internal_error", "message": "It failed."})
+
+    def _reject(self, asked: Asked, error: dict[str, Any]) -> None:
+        if asked.ack_id is not None:
+            self.private(frames.acknowledgement(asked.ack_id, {"ok": False, "error": error}))
+        else:
+            rejected = {"event": asked.event, **command_id_in(asked.arguments), "error": error}
+            self.emit("command_rejected", rejected)
 
     def receive(self, asked: Asked) -> None:
-        """Take a command: they are handled one after the other, in the order they came."""
-        if len(self._waiting) >= COMMANDS_WAITING:
-            self.refuse(asked, errors.Overloaded())
+        """Take an event. Those of one client are taken up in the order they came; commands need not wait for the
+        answers to those before, whatever has to wait lets the rest wait behind it."""
+        if self._on_their_way >= COMMANDS_WAITING:
+            self.refuse(asked, errors.Overloaded(retryAfter=RETRY_AFTER_S))
             return
-        self._waiting.append(asked)
+        self._on_their_way += 1
         if self._worker is None:
+            if self._offer(self, asked):
+                return
+            self._waiting = deque()
             self._worker = asyncio.create_task(self._work())
+        assert self._waiting is not None, "as long as there is a worker"
+        self._waiting.append(asked)
+
+    def answered(self) -> None:
+        """An event that was taken at once has got its answer."""
+        self._on_their_way -= 1
 
     def expire_at(self, seconds_from_now: float) -> None:
         """End the session when its token ends, unless renewed before: the client comes back with a fresh one."""
@@ -105,7 +142,8 @@ class Connection:
         self._gone = True
         if self._expiry:
             self._expiry.cancel()
-        self._waiting.clear()
+        if self._waiting:
+            self._waiting.clear()
         for live in self.rooms.values():
             live.room.leave(self)
         self.rooms.clear()
@@ -117,16 +155,8 @@ class Connection:
 
     async def _work(self) -> None:
         while self._waiting:
-            await self._handle(self, self._waiting.popleft())
-        self._worker = None
-
-
-class _Identified(msgspec.Struct, rename="camel"):
-    command_id: str | None = None
-
-
-def _command_id(asked: Asked) -> str | None:
-    try:
-        return msgspec.json.decode(asked.arguments[0], type=_Identified).command_id
-    except (IndexError, msgspec.MsgspecError, RecursionError):
-        return None
+            asked = self._waiting.popleft()
+            if not self._offer(self, asked):
+                await self._handle(self, asked)
+                self.answered()
+        self._worker = self._waiting = None

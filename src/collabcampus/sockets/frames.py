@@ -1,7 +1,7 @@
 """What goes down the sockets: each committed event as exactly one frame, encoded once for everybody."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from collabcampus.domain import events as e
 
-_TEXT, _BINARY = 0x81, 0x82
+_FIN, _CONTINUATION = 0x80, 0x00
+_TEXT, _BINARY = _FIN | 0x01, _FIN | 0x02
 _encoder = msgspec.json.Encoder()
 
 
@@ -70,46 +71,75 @@ def _header(kind: int, length: int) -> bytes:
     return bytes((kind, 127)) + length.to_bytes(8, "big")
 
 
-def of_event(recorded: e.Recorded) -> tuple[str, dict[str, Any]]:
-    """The name and payload clients hear of a committed event."""
+class Opening:
+    """The beginning of a large event that many clients are sent with different endings.
+
+    Over a wire it is a fragment whose bytes they share: what differs follows in a second one.
+    """
+
+    __slots__ = ("_packet", "fragment")
+
+    def __init__(self, event: str, payload_json: bytes) -> None:
+        """`payload_json` lacks its last fields and the closing brace."""
+        self._packet = b"42[%b,%b" % (_encoder.encode(event), payload_json)
+        self.fragment = Frame((), _header(_TEXT & ~_FIN, len(self._packet)) + self._packet, shared=True)
+
+    def __len__(self) -> int:
+        return 2 * len(self._packet)
+
+    def ending(self, rest_json: bytes) -> Frame:
+        """The second fragment: the last fields and the closing brace."""
+        rest = rest_json + b"]"
+        return Frame((), _header(_CONTINUATION | _FIN, len(rest)) + rest)
+
+    def whole(self, rest_json: bytes) -> Frame:
+        """All of it as one packet, for who has no wire."""
+        return of_packet(self._packet + rest_json + b"]", shared=True)
+
+
+def of_event(recorded: e.Recorded) -> tuple[str, str]:
+    """The name clients hear of a committed event, and its payload as JSON: the stored bytes are spliced into it.
+
+    Ids, slugs and times hold nothing that JSON would escape.
+    """
     event = recorded.event
-    changes = msgspec.Raw(e.encode_event(event))
+    changes = f'"changes":{recorded.data.decode()},"actor":"{recorded.actor}"'
     match event:
-        case e.MessageSent(message_id=message_id, text=text):
-            return "new_message", _envelope(
-                recorded, {"messageId": message_id, "text": text, "author": recorded.actor}
-            )
         case e.TaskCreated(task_id=task_id, status=status) | e.TaskMoved(task_id=task_id, status=status):
-            about = {"taskId": task_id, "newStatus": status, "changes": changes, "actor": recorded.actor}
-            return "task_updated", _envelope(recorded, about)
+            name, about = "task_updated", f'"taskId":"{task_id}","newStatus":"{status}",{changes}'
         case e.TaskEdited() | e.TaskAssigned() | e.TaskDeleted():
-            about = {"taskId": event.task_id, "changes": changes, "actor": recorded.actor}
-            return "task_updated", _envelope(recorded, about)
+            name, about = "task_updated", f'"taskId":"{event.task_id}",{changes}'
+        case e.MessageSent(message_id=message_id, text=text):
+            said = _encoder.encode(text).decode()
+            name, about = "new_message", f'"messageId":"{message_id}","text":{said},"author":"{recorded.actor}"'
         case e.MemberAdded() | e.MemberRoleChanged() | e.MemberRemoved():
-            about = {"userId": event.user_id, "changes": changes, "actor": recorded.actor}
-            return "member_updated", _envelope(recorded, about)
+            name, about = "member_updated", f'"userId":"{event.user_id}",{changes}'
         case e.ProjectCreated() | e.ProjectEdited():
-            return "project_updated", _envelope(recorded, {"changes": changes, "actor": recorded.actor})
+            name, about = "project_updated", changes
+    return name, (
+        f'{{"projectId":"{recorded.project_id}","position":{recorded.position},"type":"{recorded.type}",{about},'
+        f'"at":"{recorded.at}","commandId":"{recorded.command_id}"}}'
+    )
 
 
-def _envelope(recorded: e.Recorded, about: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "projectId": recorded.project_id,
-        "position": recorded.position,
-        "type": recorded.type,
-        **about,
-        "at": recorded.at,
-        "commandId": recorded.command_id,
-    }
+def missed(history: Iterable[e.Recorded]) -> bytes:
+    """What a resuming client is sent of these events, as a JSON list: the frames' payloads and their names."""
+    named = ((payload, name) for name, payload in map(of_event, history))
+    return ("[" + ",".join(f'{payload[:-1]},"event":"{name}"}}' for payload, name in named) + "]").encode()
 
 
 class SocketFrames:
     """How the rooms' news become frames."""
 
-    def event(self, recorded: e.Recorded) -> Frame:
-        """The one frame of a committed event."""
-        return frame(*of_event(recorded))
+    def events(self, committed: Sequence[e.Recorded]) -> Frame:
+        """The frames of committed events, in one piece."""
+        packets = tuple(f'42["{name}",{payload}]'.encode() for name, payload in map(of_event, committed))
+        return Frame(packets, b"".join(_header(_TEXT, len(packet)) + packet for packet in packets))
 
-    def presence(self, event: str, project_id: str, user_id: str, name: str, online: list[str]) -> Frame:
+    def presence(self, event: str, project_id: str, user_id: str, name: str, online: Sequence[str]) -> Frame:
         """The frame of `user_joined` or `user_left`."""
         return frame(event, {"projectId": project_id, "userId": user_id, "name": name, "online": online})
+
+    def crowd(self, project_id: str, joined: Sequence[str], left: Sequence[str], online: Sequence[str]) -> Frame:
+        """The frame of `presence`: who came and who went since the last one."""
+        return frame("presence", {"projectId": project_id, "joined": joined, "left": left, "online": online})

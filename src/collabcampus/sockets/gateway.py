@@ -2,75 +2,48 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from functools import cache
-from typing import Annotated, Any
+from functools import partial
+from typing import Any
 
 import msgspec
 import structlog
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from collabcampus.domain import commands as c
 from collabcampus.domain import errors
+from collabcampus.domain import events as e
 from collabcampus.domain.decide import require_member
-from collabcampus.domain.project import Actor
-from collabcampus.domain.types import Id
 from collabcampus.identity import Claims, Identity
 from collabcampus.live import views
-from collabcampus.live.projects import LiveProject, Projects
+from collabcampus.live.attempts import Answer
+from collabcampus.live.project import LiveProject
+from collabcampus.live.projects import Projects
 from collabcampus.log import read
 from collabcampus.log.database import Database
-from collabcampus.sockets import frames
+from collabcampus.sockets import frames, payloads
 from collabcampus.sockets.connection import Connection
 from collabcampus.sockets.engine import EngineSocket
 from collabcampus.sockets.frames import Frame
+from collabcampus.sockets.joined import Shown
 from collabcampus.sockets.packets import Asked
 from collabcampus.sockets.server import Server
 
 RESUME_LIMIT = 5_000
 """Events a resuming client is sent one by one; who lacks more gets the board anew."""
 
+_WAITED_FOR = (c.CreateProject, c.EditProject, c.AddMember, c.ChangeMember)
+"""Commands that name people, who are looked up: they wait, and what their client sends after them waits too."""
+_READERS = {name: payloads.reader(kind) for name, kind in c.COMMANDS.items()}
+_AT_ONCE = {name: _READERS[name] for name, kind in c.COMMANDS.items() if kind not in _WAITED_FOR}
+_JOIN = msgspec.json.Decoder(payloads.JoinProject)
+_LEAVE = msgspec.json.Decoder(payloads.LeaveProject)
+_TYPING = msgspec.json.Decoder(payloads.Typing)
+_TOKEN = msgspec.json.Decoder(payloads.Authenticate)
 _logger = structlog.get_logger(__name__)
-
-
-class _Payload(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    pass
-
-
-class JoinProject(_Payload, frozen=True):
-    """Enter a project's room; with `position`, resume after it."""
-
-    project_id: Id
-    position: Annotated[int, Meta(ge=0)] | None = None
-
-
-class LeaveProject(_Payload, frozen=True):
-    """Leave a project's room."""
-
-    project_id: Id
-
-
-class Typing(_Payload, frozen=True):
-    """Somebody is typing: in the chat, or in a task."""
-
-    project_id: Id
-    task_id: Id | None = None
-
-
-class Authenticate(_Payload, frozen=True):
-    """A fresh access token for this socket."""
-
-    token: str
 
 
 class _Auth(Struct, frozen=True):
     token: str = ""
-
-
-class _Envelope(Struct, frozen=True, rename="camel"):
-    """What travels beside a command's own fields."""
-
-    project_id: Id | None = None
-    command_id: Id | None = None
 
 
 class Gateway:
@@ -114,7 +87,7 @@ class Gateway:
         claims = self._identity.authenticate(token)
         user = await self._identity.user(claims.user_id)
         self._identity.authenticate(token)  # the session may have ended meanwhile
-        connection = Connection(socket, user.id, user.name, claims.session_id, self._handle)
+        connection = Connection(socket, user.id, user.name, claims.session_id, self._offer, self._handle)
         self._expire(connection, claims)
         return connection
 
@@ -141,85 +114,114 @@ class Gateway:
             connection.refuse(asked, refused)
         except Exception:
             _logger.exception("socket_event_failed", socket_event=asked.event)
-            connection.answer(asked, {"ok": False, "error": {"code": "internal_error", "message": "It failed."}})
+            connection.fail(asked)
+
+    def _offer(self, connection: Connection, asked: Asked) -> bool:
+        """Take a command without waiting for anything; False where something has to be waited for."""
+        reader = _AT_ONCE.get(asked.event)
+        if reader is None:
+            return False
+        done = partial(self._done, connection, asked)
+        try:
+            wanted = reader(asked.arguments)
+        except errors.Refused as refused:
+            done(None, refused)
+            return True
+        command, projects = wanted.command, self._projects
+        if wanted.project_id is not None:
+            projects.offer(command, connection.actor, wanted.project_id, done, command_id=wanted.command_id)
+            return True
+        return isinstance(command, c.TaskCommand) and projects.offer_task(
+            command, connection.actor, done, command_id=wanted.command_id
+        )
+
+    def _done(self, connection: Connection, asked: Asked, answer: Answer | None, error: BaseException | None) -> None:
+        connection.answered()
+        if answer is not None:
+            connection.answer(asked, _good(views.outcome(answer, {})))
+        elif isinstance(error, errors.Refused):
+            connection.refuse(asked, error)
+        else:
+            _logger.error("command_failed", socket_event=asked.event, error=type(error).__name__)
+            connection.fail(asked)
 
     async def _command(self, connection: Connection, asked: Asked) -> None:
-        kind = c.COMMANDS.get(asked.event)
-        if kind is None:
+        reader = _READERS.get(asked.event)
+        if reader is None:
             raise errors.UnknownEvent
-        payload = dict(_payload(asked, dict[str, Any]))
-        beside = {key: payload.pop(key) for key in ("projectId", "commandId") if key in payload}
-        envelope = _convert(beside, _Envelope)
-        command = await self._identity.resolve(_convert(payload, kind))
+        wanted = reader(asked.arguments)
+        command = await self._identity.resolve(wanted.command)
         answer = await self._projects.submit(
-            command, Actor(connection.user_id), envelope.project_id, command_id=envelope.command_id
+            command, connection.actor, wanted.project_id, command_id=wanted.command_id
         )
-        names = await self._identity.names(answer.project.members)
-        keys = [recorded.event.key for recorded in answer.events]
-        connection.answer(asked, {"ok": True, **views.outcome(command, answer.project, keys, names)})
+        names = await self._identity.names(views.people(answer))
+        connection.answer(asked, _good(views.outcome(answer, names)))
 
     async def _join(self, connection: Connection, asked: Asked) -> None:
-        wanted = _payload(asked, JoinProject)
+        wanted = payloads.payload_of(asked.arguments, _JOIN)
         async with self._projects.using(wanted.project_id) as live:
-            require_member(live.state, Actor(connection.user_id))
-            names = await self._identity.names(live.state.members)
-            missed = await self._missed(live, wanted.position)
+            require_member(live.state, connection.actor)
+            names, missed = await self._gathered(live, wanted.position)
             # From here on nothing waits: the snapshot, the room and the frames that follow fit without a seam.
-            require_member(live.state, Actor(connection.user_id))
+            require_member(live.state, connection.actor)
             if not connection.alive:
                 return
+            shown = _shown(live) or _show(live, names)
             live.room.enter(connection)
             connection.rooms[wanted.project_id] = live
-            connection.answer(asked, {"ok": True, "position": live.state.head})
-            connection.emit("project_joined", self._joined(live, names, missed))
+            connection.answer(asked, b'{"ok":true,"position":%d}' % live.state.head)
+            if missed is None:
+                connection.open(shown.opening, shown.ending(live.room.online))
+            else:
+                connection.private(shown.resumed(frames.missed(missed), live.room.online))
 
-    def _joined(
-        self, live: LiveProject[Frame], names: views.Names, missed: list[dict[str, Any]] | None
-    ) -> dict[str, Any]:
-        state = live.state
-        where = {"projectId": state.project_id, "members": views.members(state, names), "position": state.head}
-        if missed is not None:
-            return {**where, "events": missed, "online": live.room.online}
-        board = views.board(state, names)
-        return {**where, "board": board, "messages": views.latest_messages(state), "online": live.room.online}
+    async def _gathered(
+        self, live: LiveProject[Frame], position: int | None
+    ) -> tuple[views.Names, list[e.Recorded] | None]:
+        """Everything a join has to wait for. What was missed comes last: it ends where the project is now."""
+        while True:
+            names: views.Names = {} if _shown(live) else await self._identity.names(live.state.members)
+            missed = await self._missed(live, position)
+            if _shown(live) or live.state.members.keys() <= names.keys():
+                return names, missed
 
-    async def _missed(self, live: LiveProject[Frame], position: int | None) -> list[dict[str, Any]] | None:
+    async def _missed(self, live: LiveProject[Frame], position: int | None) -> list[e.Recorded] | None:
         """The events after a position up to the current head; None where the whole board serves better."""
         if position is None or not live.state.head - RESUME_LIMIT <= position <= live.state.head:
             return None
-        missed: list[dict[str, Any]] = []
+        missed: list[e.Recorded] = []
         while position < live.state.head:
-            page = await read.events_after(self._database, live.state.project_id, position)
+            page = await read.events_after(self._database, live.project_id, position)
             live.advance(page)
-            missed += [{**payload, "event": name} for name, payload in map(frames.of_event, page)]
+            missed += page
             position = page[-1].position
         return missed
 
     async def _leave(self, connection: Connection, asked: Asked) -> None:
-        project_id = _payload(asked, LeaveProject).project_id
+        project_id = payloads.payload_of(asked.arguments, _LEAVE).project_id
         live = connection.rooms.get(project_id)
-        connection.answer(asked, {"ok": True})
+        connection.answer(asked, b'{"ok":true}')
         if live:
             live.room.leave(connection)
             connection.left(project_id, "left")
 
     async def _typing(self, connection: Connection, asked: Asked) -> None:
-        typing = _payload(asked, Typing)
+        typing = payloads.payload_of(asked.arguments, _TYPING)
         live = connection.rooms.get(typing.project_id)
         if live is None:
             raise errors.NotInRoom
         about = {"taskId": typing.task_id} if typing.task_id else {}
         news = {"projectId": typing.project_id, "userId": connection.user_id, **about}
         live.room.tell(frames.frame("typing", news), but=connection)
-        connection.answer(asked, {"ok": True})
+        connection.answer(asked, b'{"ok":true}')
 
     async def _authenticate(self, connection: Connection, asked: Asked) -> None:
-        claims = self._identity.authenticate(_payload(asked, Authenticate).token)
+        claims = self._identity.authenticate(payloads.payload_of(asked.arguments, _TOKEN).token)
         if claims.user_id != connection.user_id:
             raise errors.InvalidPayload(reason="the token is somebody else's")
         self._end_of_session_moves(connection, claims)
         self._expire(connection, claims)
-        connection.answer(asked, {"ok": True})
+        connection.answer(asked, b'{"ok":true}')
 
     def _end_of_session_moves(self, connection: Connection, claims: Claims) -> None:
         self._by_session.get(connection.session_id, set()).discard(connection)
@@ -227,22 +229,16 @@ class Gateway:
         self._by_session.setdefault(claims.session_id, set()).add(connection)
 
 
-def _payload(asked: Asked, kind: Any) -> Any:
-    if len(asked.arguments) != 1:
-        raise errors.InvalidPayload(reason="one object is expected")
-    try:
-        return _decoder(kind).decode(asked.arguments[0])
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise errors.InvalidPayload(reason=str(error)) from None
+def _good(outcome: bytes) -> bytes:
+    return b'{"ok":true,' + outcome[1:]
 
 
-@cache
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
+def _shown(live: LiveProject[Frame]) -> Shown | None:
+    """What was encoded for somebody else, if it is still what there is to see."""
+    shown = live.shown
+    return shown if isinstance(shown, Shown) and shown.head == live.state.head else None
 
 
-def _convert(value: Any, kind: Any) -> Any:
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise errors.InvalidPayload(reason=str(error)) from None
+def _show(live: LiveProject[Frame], names: views.Names) -> Shown:
+    live.shown = shown = Shown(live.state, names)
+    return shown

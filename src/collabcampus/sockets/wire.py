@@ -125,6 +125,10 @@ class Wire(asyncio.Protocol):
         ten 7 µs and 28 µs. And who was written to first is served first: an acknowledgement leaves before the
         broadcast to hundreds.
         """
+        if len(data) > FLUSH_AT:
+            self.flush()
+            self._give(data)
+            return
         if self._pending:
             self._pending.append(data)
         else:
@@ -140,7 +144,9 @@ class Wire(asyncio.Protocol):
         if not pending:
             return
         self._pending, self._size = None, 0
-        data: bytes | memoryview = pending[0] if len(pending) == 1 else b"".join(pending)
+        self._give(pending[0] if len(pending) == 1 else b"".join(pending))
+
+    def _give(self, data: bytes | memoryview) -> None:
         transport = self._transport
         if self._fd >= 0 and not transport.get_write_buffer_size():
             try:

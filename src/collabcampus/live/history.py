@@ -1,0 +1,60 @@
+"""What live projects read of the log: their state when they are loaded, what they lack, and old answers."""
+
+from typing import Any
+
+from collabcampus.domain import commands as c
+from collabcampus.domain import events as e
+from collabcampus.domain.project import initial, merge
+from collabcampus.live.attempts import Answer, subject_of
+from collabcampus.live.project import LiveProject
+from collabcampus.log import read, snapshots
+from collabcampus.log.database import Database
+
+SHORTEST_TAIL, TAIL_A_TASK = 1_000, 4
+"""A new snapshot is worth its bytes once so many events, or so many times the tasks, came after the stored one."""
+
+_OF_PROJECT = ("ProjectCreated", "ProjectEdited", "MemberAdded", "MemberRoleChanged", "MemberRemoved")
+
+
+async def catch_up(database: Database, live: LiveProject[Any]) -> None:
+    """Read what the log has beyond the state; at first from the stored snapshot on."""
+    if not live.loaded and not live.state.head and (stored := await snapshots.load(database, live.project_id)):
+        live.state, live.stored_at = stored, stored.head
+    while page := await read.events_after(database, live.project_id, live.state.head):
+        before = live.state.head
+        live.advance(page)
+        if len(page) < read.PAGE or live.state.head == before:
+            break
+    live.loaded = True
+    await keep(database, live)
+
+
+async def keep(database: Database, live: LiveProject[Any]) -> None:
+    """Store the state where that saves the next one who loads it a long read."""
+    head = live.state.head
+    if head - live.stored_at >= max(SHORTEST_TAIL, TAIL_A_TASK * len(live.state.tasks)):
+        live.stored_at = head
+        await snapshots.store(database, live.project_id, head, snapshots.encode(live.state))
+
+
+async def answer(database: Database, project_id: str, command: c.Command, known: read.Answered) -> Answer:
+    """What a commandId was answered, made again from the events that its subject was made of."""
+    own = await read.events_after(database, project_id, known.position - known.events, known.events)
+    state = initial(project_id)
+    merge(state, await _subjects_past(database, project_id, command, own, known.position))
+    state.head = known.position
+    return Answer(known.position, own, subject_of(command, state, own))
+
+
+async def _subjects_past(
+    database: Database, project_id: str, command: c.Command, own: list[e.Recorded], position: int
+) -> list[e.Recorded]:
+    match command:
+        case c.CreateProject() | c.EditProject():
+            return await read.events_of(database, project_id, position, types=_OF_PROJECT)
+        case c.AddMember(user_id=str(key)) | c.ChangeMember(user_id=key):
+            return await read.events_of(database, project_id, position, keys=(key,))
+        case c.EditTask(task_id=key) | c.MoveTask(task_id=key) | c.AssignTask(task_id=key):
+            return await read.events_of(database, project_id, position, keys=(key,))
+        case _:
+            return own

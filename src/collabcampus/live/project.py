@@ -1,0 +1,170 @@
+"""One live project: its committed state, the state that waiting commands will find, its room and its writers.
+
+`state` is a prefix of the log and moves in one place, `advance`. `ahead` is the state with everything on top that was
+decided and not yet committed; commands are decided against it. Where a commit fails, `rewind` takes it all back.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable, Coroutine, Sequence, Sized
+from typing import Any, Generic, TypeVar
+
+from collabcampus.domain import errors
+from collabcampus.domain import events as e
+from collabcampus.domain.decide import decide
+from collabcampus.domain.project import Project, initial, merge, private_copy
+from collabcampus.live.attempts import Answer, Attempt, Taken, subject_of
+from collabcampus.live.rooms import Frames, Room
+from collabcampus.log.append import Decided
+
+COMMANDS_REMEMBERED = 1_000
+"""commandIds of clients whose answers a project keeps at hand; older ones are found in the log."""
+
+BYTES_A_PROJECT, BYTES_A_TASK, BYTES_A_MESSAGE = 16_000, 2_000, 700
+"""What things weigh in memory, about: measured with tracemalloc on boards of 5,000 tasks."""
+
+F = TypeVar("F")
+
+
+class LiveProject(Generic[F]):
+    """A project in memory."""
+
+    def __init__(self, project_id: str, frames: Frames[F]) -> None:
+        self.project_id = project_id
+        self.state = initial(project_id)
+        self.room: Room[F] = Room(project_id, frames)
+        self.loaded = False
+        self.stored_at = 0  # the position of the stored snapshot
+        self.users = 0
+        self.gathered: list[Taken] = []
+        self.in_flight: list[Taken] = []
+        self.waiting: deque[Attempt] = deque()
+        self.settling: asyncio.Task[None] | None = None
+        self.alone = False  # a batch of this project failed: its commands go one by one
+        self.shown: Sized | None = None  # what its door has encoded of it, to be used again
+        self._known: OrderedDict[str, Attempt] = OrderedDict()
+        self._ahead: Project | None = None
+        self._quiet: asyncio.Future[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._reading_next: asyncio.Task[None] | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Nobody listens, nobody writes, and nobody is about to."""
+        return not (self.room or self.users or self.uncommitted or self.waiting or self.settling)
+
+    @property
+    def uncommitted(self) -> bool:
+        """Whether something was decided that is not in the log for certain."""
+        return bool(self.in_flight or self.gathered)
+
+    @property
+    def ready(self) -> bool:
+        """Whether commands can be decided at once."""
+        return self.loaded and self.settling is None
+
+    @property
+    def ahead_head(self) -> int:
+        """Where the project will be when everything on its way is committed."""
+        last = self.gathered or self.in_flight
+        return last[-1].answer.position if last else self.state.head
+
+    @property
+    def weight(self) -> int:
+        """Bytes it holds, about."""
+        state = self.state
+        board = len(self.shown) if self.shown else 0
+        return BYTES_A_PROJECT + BYTES_A_TASK * len(state.tasks) + BYTES_A_MESSAGE * len(state.messages) + board
+
+    def decide(self, attempt: Attempt, at: str) -> Taken:
+        """Decide against what the command will find, and count it in. Raises a Refused."""
+        ahead = self._current()
+        if attempt.expected is not None and attempt.expected != ahead.head:
+            raise errors.StalePosition(position=ahead.head)
+        events = decide(attempt.command, ahead, attempt.actor)
+        base, actor = ahead.head, attempt.actor.user_id
+        recorded = e.record(self.project_id, base, actor, attempt.command_id, at, events)
+        merge(ahead, recorded)
+        answer = Answer(ahead.head, recorded, subject_of(attempt.command, ahead, recorded))
+        decided = Decided(attempt.command_id, actor, attempt.digest, at, ahead.head, recorded)
+        if attempt.brought:
+            self._remember(attempt)
+        return Taken(attempt, base, decided, answer)
+
+    def known(self, command_id: str) -> Attempt | None:
+        """The attempt that brought this commandId lately, waiting or answered."""
+        return self._known.get(command_id)
+
+    def forget(self, attempt: Attempt) -> None:
+        """A refused command may be sent again under its commandId."""
+        if self._known.get(attempt.command_id) is attempt:
+            del self._known[attempt.command_id]
+
+    def advance(self, committed: Sequence[e.Recorded]) -> None:
+        """Take committed events in position order and tell the room: known ones are skipped, a gap ends it."""
+        fresh = self.absorb(committed)
+        if fresh:
+            self.room.publish(fresh)
+
+    def absorb(self, committed: Sequence[e.Recorded]) -> Sequence[e.Recorded]:
+        """Bring the state forward alone; the caller owes the room what this returns."""
+        head = self.state.head
+        fresh = [each for nth, each in enumerate(_after(committed, head)) if each.position == head + nth + 1]
+        if fresh:
+            merge(self.state, fresh)
+            if self._ahead is not None and self._ahead.head == head:
+                merge(self._ahead, fresh)
+        return fresh
+
+    def rewind(self) -> None:
+        """Nothing that waits was committed, or nobody knows: all of it has to be decided again, in its order."""
+        again = [taken.attempt for taken in (*self.in_flight, *self.gathered)]
+        self.waiting.extendleft(reversed(again))
+        self.in_flight, self.gathered, self._ahead = [], [], None
+        for attempt in again:
+            self.forget(attempt)
+        self.settled()
+
+    def settled(self) -> None:
+        """Say that a commit came to an end, for whoever waits in `quiet`."""
+        if self._quiet and not self.uncommitted:
+            self._quiet.set_result(None)
+            self._quiet = None
+
+    async def quiet(self) -> None:
+        """Wait until nothing is uncommitted."""
+        while self.uncommitted:
+            if self._quiet is None:
+                self._quiet = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._quiet)
+
+    async def refreshed(self, read: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Have `read` run once from now on: those who come while it runs share the next run."""
+        if self._reading is None or self._reading.done():
+            task = self._reading = asyncio.create_task(read())
+        elif self._reading_next is None:
+            task = self._reading_next = asyncio.create_task(self._read_after(self._reading, read))
+        else:
+            task = self._reading_next
+        await asyncio.shield(task)
+
+    async def _read_after(self, running: "asyncio.Task[None]", read: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        await asyncio.wait([running])
+        self._reading, self._reading_next = self._reading_next, None
+        await read()
+
+    def _current(self) -> Project:
+        if self._ahead is None or (self._ahead.head != self.state.head and not self.uncommitted):
+            self._ahead = private_copy(self.state)
+        return self._ahead
+
+    def _remember(self, attempt: Attempt) -> None:
+        self._known[attempt.command_id] = attempt
+        if len(self._known) > COMMANDS_REMEMBERED:
+            self._known.popitem(last=False)
+
+
+def _after(committed: Sequence[e.Recorded], head: int) -> Sequence[e.Recorded]:
+    if committed and committed[0].position > head:
+        return committed
+    return [each for each in committed if each.position > head]
