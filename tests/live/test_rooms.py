@@ -77,3 +77,42 @@ def test_one_may_be_left_out_of_what_is_told() -> None:
     room.tell("typing", but=bob)
 
     assert (alice.heard[-1], bob.heard) == ("typing", [])
+
+
+def test_who_is_muted_is_there_and_hears_nothing_until_entering_again() -> None:
+    room: Room[object] = Room(PROJECT, Plain())
+    alice, bob = Heard(PEOPLE[0]), Heard(PEOPLE[1])
+    room.enter(alice)
+    room.enter(bob)
+
+    assert (room.mute(bob), room.mute(bob)) == (True, False)
+    room.publish([at(7, e.ProjectEdited(PROJECT, name="Park"))])
+    room.tell("typing", but=alice)
+    assert (bob.heard, room.online, room.told) == ([], [*PEOPLE[:2]], 7)
+    room.enter(bob)
+    room.publish([at(8, e.ProjectEdited(PROJECT, name="Field"))])
+
+    assert (bob.heard, room.muted(bob)) == ([8], False)
+
+
+def test_who_is_muted_by_an_event_was_told_those_before_it() -> None:
+    room: Room[object] = Room(PROJECT, Plain())
+
+    class Slow(Heard):
+        def send(self, frame: object) -> None:
+            room.mute(self)
+            self.heard.append(room.told)
+
+    slow = Slow(PEOPLE[0])
+    room.enter(slow)
+    room.publish([at(position, e.ProjectEdited(PROJECT, name="Park")) for position in (7, 8)])
+
+    assert (slow.heard, room.told) == ([6], 8)
+
+
+def test_what_was_told_is_known_although_nobody_listened() -> None:
+    room: Room[object] = Room(PROJECT, Plain())
+
+    room.publish([at(7, e.ProjectEdited(PROJECT, name="Park"))])
+
+    assert room.told == 7

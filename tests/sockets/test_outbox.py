@@ -18,6 +18,7 @@ pytestmark = pytest.mark.anyio
 TEXT = "a" * 8_000
 MANY = 2_000
 """Of such texts are more than the kernel keeps for somebody who does not read, and the bound besides."""
+SNAPSHOT = frames.of_raw("project_joined", json.dumps("a" * 12_000_000).encode(), shared=True)
 
 
 @pytest.fixture(params=[HandshakeProtocol, "websockets-sansio"], ids=["wire", "ordinary"])
@@ -78,12 +79,16 @@ async def test_who_reads_again_is_told_once_to_join_again_and_hears_nothing_befo
         else:
             positions.append(payload["position"])
     hall.say(MANY + 1, "while it is not in the room")
-    await hall.enter(slow)
+    hall.connections["slow"].private(SNAPSHOT)  # and so it does not keep up a second time
+    after = (await next_event(slow))[0]
+    slow.send('421["join",{}]')
+    answer = await slow.packet()
     hall.say(MANY + 2, "again")
 
     assert 0 < len(positions) < MANY
     assert positions == list(range(1, len(positions) + 1))
     assert resync == {"projectId": PROJECT, "position": len(positions)}
+    assert (after, answer) == ("project_joined", '431[{"ok":true}]')
     assert (await next_event(slow))[1]["position"] == MANY + 2
 
 
@@ -104,8 +109,7 @@ async def test_who_is_behind_still_hears_what_is_for_them_until_it_is_too_much(h
 
 async def test_shared_bytes_do_not_count(hall: Hall) -> None:
     slow = await hall.join("slow")
-    snapshot = frames.of_raw("project_joined", json.dumps("a" * 12_000_000).encode(), shared=True)
-    hall.connections["slow"].private(snapshot)
+    hall.connections["slow"].private(SNAPSHOT)
     await asyncio.sleep(0.05)
 
     for position in range(1, 51):
@@ -115,15 +119,24 @@ async def test_shared_bytes_do_not_count(hall: Hall) -> None:
     assert await heard(slow, 50) == list(range(1, 51))
 
 
+async def test_who_does_not_poll_holds_little_and_is_told_to_join_again(hall: Hall) -> None:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{hall.port}", timeout=5) as http:
+        path = await polling(http)
+        for position in range(1, 301):
+            hall.say(position, TEXT)
+        held = hall.sockets["poller"].outbox.unsent
+
+        *told, resync = (await http.get(path)).text.split("\x1e")
+
+    assert OUTBOX_LIMIT < held < 2 * OUTBOX_LIMIT
+    assert [json.loads(each[2:])[1]["position"] for each in told] == list(range(1, len(told) + 1))
+    assert json.loads(resync[2:]) == ["resync", {"projectId": PROJECT, "position": len(told)}]
+
+
 async def test_the_change_from_polling_to_websocket_keeps_the_order_under_writes(hall: Hall) -> None:
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{hall.port}", timeout=5) as http:
-        path = "/socket.io/?EIO=4&transport=polling"
-        sid = json.loads((await http.get(path)).text[1:])["sid"]
-        path += f"&sid={sid}"
-        await http.post(path, content='40{"token":"mover"}')
-        assert (await http.get(path)).text.startswith("40{")
-        await http.post(path, content='421["join",{}]')
-        assert (await http.get(path)).text.startswith("431")
+        path = await polling(http)
+        sid = path.partition("&sid=")[2]
         writing = asyncio.create_task(_write(hall, 400))
 
         polled: list[str] = []
@@ -142,6 +155,17 @@ async def test_the_change_from_polling_to_websocket_keeps_the_order_under_writes
         await writing
         assert positions == list(range(1, 401))
         assert (await http.get(path)).status_code == 400
+
+
+async def polling(http: httpx.AsyncClient) -> str:
+    """Where somebody polls who is in the room."""
+    path = "/socket.io/?EIO=4&transport=polling"
+    path += "&sid=" + json.loads((await http.get(path)).text[1:])["sid"]
+    await http.post(path, content='40{"token":"poller"}')
+    assert (await http.get(path)).text.startswith("40{")
+    await http.post(path, content='421["join",{}]')
+    assert (await http.get(path)).text.startswith("431")
+    return path
 
 
 async def _write(hall: Hall, count: int) -> None:

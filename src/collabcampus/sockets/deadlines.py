@@ -41,4 +41,4 @@ class Deadlines(Generic[T]):
             due.append(thing)
         for thing in due:
             if self._ends.pop(thing, None):
-                self._due(thing)
+                loop.call_soon(self._due, thing)  # whose failure is no other's

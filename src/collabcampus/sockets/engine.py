@@ -305,8 +305,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         self._quiet.start(socket)
 
     def _ping(self, socket: EngineSocket) -> None:
-        socket.outbox.send(_PING)
-        self._pinged.start(socket)
+        if not socket.closed:
+            socket.outbox.send(_PING)
+            self._pinged.start(socket)
 
     def _timed_out(self, socket: EngineSocket) -> None:
         socket.shut(self.reason.PING_TIMEOUT)
