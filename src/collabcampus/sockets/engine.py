@@ -144,8 +144,11 @@ class EngineSocket(async_socket.AsyncSocket):  # type: ignore[misc]
 class Engine(engineio.AsyncServer):  # type: ignore[misc]
     """The Engine.IO server whose sessions are EngineSockets."""
 
+    sid_prefix = ""
+    """What every session's id begins with; it names the worker that has the session."""
+
     async def _handle_connect(self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None) -> Any:
-        sid = self.generate_id()
+        sid = self.sid_prefix + self.generate_id()
         socket = self.sockets[sid] = EngineSocket(self, sid)
         opening = {
             "sid": sid,
