@@ -25,6 +25,7 @@ from collabcampus.http import api
 from collabcampus.http.door import Door
 from collabcampus.identity import SESSIONS_CHANNEL, Identity
 from collabcampus.live.bus import Bus
+from collabcampus.live.presence import Presence
 from collabcampus.live.projects import Projects
 from collabcampus.log.database import POOL_MAX, Database
 from collabcampus.log.follow import HEADS, PostgresBus, parse_heads
@@ -130,6 +131,8 @@ class Application:
         self.bus: Bus = PostgresBus(self.database, self._heal)
         self.bus.subscribe(HEADS, self._heads)
         self.bus.subscribe(SESSIONS_CHANNEL, self.identity.sessions.heard)
+        self.presence = Presence(self.bus, self.projects.room, self.projects.rooms)
+        self.projects.people_changed = self.presence.changed
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Application"]:
@@ -165,6 +168,7 @@ class Application:
         with suppress(Busy):
             await self.identity.sessions.load()
             await self.projects.heal()
+        self.presence.tick()
 
     async def _ready(self) -> bool:
         try:

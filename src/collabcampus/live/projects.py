@@ -19,7 +19,7 @@ from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.decide import decide
 from collabcampus.domain.project import Actor, Project, fold, initial
-from collabcampus.live.rooms import Frames, Room
+from collabcampus.live.rooms import Changed, Frames, Room
 from collabcampus.log import read
 from collabcampus.log.append import Decided, Outcome, Writes, append
 from collabcampus.log.database import Database
@@ -48,9 +48,9 @@ class Answer(Struct, frozen=True):
 class LiveProject(Generic[F]):
     """One project in memory: state, room, and the turn of those who write."""
 
-    def __init__(self, project_id: str, frames: Frames[F]) -> None:
+    def __init__(self, project_id: str, frames: Frames[F], changed: Changed[F] | None = None) -> None:
         self.state = initial(project_id)
-        self.room: Room[F] = Room(project_id, frames)
+        self.room: Room[F] = Room(project_id, frames, changed)
         self.turn = asyncio.Lock()
         self.users = 0
 
@@ -101,6 +101,16 @@ class Projects(Generic[F]):
         self._live: OrderedDict[str, LiveProject[F]] = OrderedDict()
         self._catching_up: set[asyncio.Task[Project]] = set()
         self._project_of: dict[str, str] = {}
+        self.people_changed: Changed[F] | None = None
+
+    def rooms(self) -> list[Room[F]]:
+        """The rooms that somebody here is in."""
+        return [live.room for live in self._live.values() if live.room]
+
+    def room(self, project_id: str) -> Room[F] | None:
+        """A project's room, if somebody here is in it."""
+        live = self._live.get(project_id)
+        return live.room if live and live.room else None
 
     @asynccontextmanager
     async def using(self, project_id: str) -> AsyncIterator[LiveProject[F]]:
@@ -206,7 +216,7 @@ class Projects(Generic[F]):
         live = self._live.get(project_id)
         if live is None:
             self._evict()
-            live = self._live[project_id] = LiveProject(project_id, self._frames)
+            live = self._live[project_id] = LiveProject(project_id, self._frames, self.people_changed)
         self._live.move_to_end(project_id)
         return live
 

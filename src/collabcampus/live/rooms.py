@@ -4,7 +4,7 @@ A room has one door, `publish`: committed events in position order, made into fr
 A listener is one socket; presence counts people, not sockets.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
 from collabcampus.domain import events as e
@@ -40,9 +40,14 @@ class Frames(Protocol[F_co]):
 class Room(Generic[F]):
     """One project's room."""
 
-    def __init__(self, project_id: str, frames: Frames[F]) -> None:
-        self._project_id = project_id
+    def __init__(self, project_id: str, frames: Frames[F], changed: "Changed[F] | None" = None) -> None:
+        """`changed` hears who came and went on this node, by id and name."""
+        self.project_id = project_id
+        self.here: dict[str, str] = {}
+        """The people on this node and their names."""
         self._frames = frames
+        self._changed = changed
+        self._elsewhere: dict[str, dict[str, str]] = {}
         self._listeners: dict[Listener[F], None] = {}
         self._sockets_of: dict[str, int] = {}
 
@@ -54,28 +59,59 @@ class Room(Generic[F]):
 
     @property
     def online(self) -> list[str]:
-        """The ids of the people who are there."""
-        return list(self._sockets_of)
+        """The ids of the people who are there, on whichever node."""
+        return list(dict.fromkeys(key for people in (self.here, *self._elsewhere.values()) for key in people))
+
+    def people_on(self, node: str) -> dict[str, str]:
+        """Who is known to be there on another node: names by id."""
+        return self._elsewhere.get(node, {})
+
+    def elsewhere(self, node: str, people: dict[str, str]) -> None:
+        """Know who is there on another node; who comes or goes so is news."""
+        known, before = self.people_on(node), set(self.online)
+        self._elsewhere[node] = people
+        if not people:
+            del self._elsewhere[node]
+        after = set(self.online)
+        for user_id in people:
+            if user_id not in before:
+                self._tell_presence("user_joined", user_id, people[user_id])
+        for user_id in known:
+            if user_id not in after:
+                self._tell_presence("user_left", user_id, known[user_id])
 
     def enter(self, listener: Listener[F]) -> None:
         """From now on the listener hears everything; a person's first socket is news to the others."""
         if listener in self._listeners:
             return
-        count = self._sockets_of.get(listener.user_id, 0)
-        self._sockets_of[listener.user_id] = count + 1
+        user_id, name = listener.user_id, listener.name
+        count = self._sockets_of.get(user_id, 0)
+        self._sockets_of[user_id] = count + 1
+        is_news = user_id not in self.online
         if not count:
-            self._tell_presence("user_joined", listener)
+            self.here[user_id] = name
+        if is_news:
+            self._tell_presence("user_joined", user_id, name)
         self._listeners[listener] = None
+        if not count and self._changed:
+            self._changed(self, {user_id: name}, [])
 
     def leave(self, listener: Listener[F]) -> None:
         """The listener hears nothing more; a person's last socket gone is news to the others."""
         if listener not in self._listeners:
             return
         del self._listeners[listener]
-        self._sockets_of[listener.user_id] -= 1
-        if not self._sockets_of[listener.user_id]:
-            del self._sockets_of[listener.user_id]
-            self._tell_presence("user_left", listener)
+        user_id = listener.user_id
+        self._sockets_of[user_id] -= 1
+        if self._sockets_of[user_id]:
+            return
+        del self._sockets_of[user_id], self.here[user_id]
+        if not self._listeners:
+            self._elsewhere.clear()  # nobody is left to keep it true for
+        elif user_id not in self.online:
+            self._tell_presence("user_left", user_id, listener.name)
+        if self._changed:
+            self._changed(self, {}, [user_id])
 
     def publish(self, committed: Iterable[e.Recorded]) -> None:
         """Send each event's frame to everybody; who is removed by one hears nothing after it."""
@@ -92,11 +128,14 @@ class Room(Generic[F]):
             if listener is not but:
                 listener.send(frame)
 
-    def _tell_presence(self, event: str, listener: Listener[F]) -> None:
+    def _tell_presence(self, event: str, user_id: str, name: str) -> None:
         if self._listeners:
-            self.tell(self._frames.presence(event, self._project_id, listener.user_id, listener.name, self.online))
+            self.tell(self._frames.presence(event, self.project_id, user_id, name, self.online))
 
     def _expel(self, user_id: str) -> None:
         for listener in [each for each in self._listeners if each.user_id == user_id]:
             self.leave(listener)
-            listener.left(self._project_id, "removed")
+            listener.left(self.project_id, "removed")
+
+
+Changed = Callable[[Room[F], dict[str, str], list[str]], None]

@@ -7,9 +7,11 @@ LISTEN).
 """
 
 import asyncio
+import os
+import socket
 import uuid
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -85,7 +87,7 @@ class PostgresBus:
         while True:
             try:
                 await self._listen()
-            except (psycopg.Error, TimeoutError, Deaf) as error:
+            except (psycopg.Error, Deaf) as error:
                 _logger.warning("follower_lost_its_connection", error=type(error).__name__)
             except Exception:
                 _logger.exception("follower_failed")  # and goes on: a room that is not followed falls silent
@@ -98,8 +100,9 @@ class PostgresBus:
         connection: Connection = await psycopg.AsyncConnection.connect(**where, autocommit=True)
         async with connection:
             connection.pgconn.notify_handler = self._hear  # for what comes while a query is answered
-            for channel in self._channels:
-                await connection.execute(b"LISTEN " + channel)
+            with _hanging_up(connection):
+                for channel in self._channels:
+                    await connection.execute(b"LISTEN " + channel)
             ears = _Ears(connection.pgconn, self._hear)
             self._beat("")
             self._listening.set()
@@ -118,8 +121,8 @@ class PostgresBus:
             with suppress(Busy):
                 await self.publish(self._heartbeat, "")
             await asyncio.sleep(self._interval_s)
-            with ears.covered():
-                await asyncio.wait_for(connection.execute(b"SELECT 1"), ANSWER_WITHIN_S)
+            with ears.covered(), _hanging_up(connection):
+                await connection.execute(b"SELECT 1")
             if asyncio.get_running_loop().time() - self._beaten_at > MISSED_BEATS * self._interval_s:
                 raise Deaf
 
@@ -131,6 +134,21 @@ class PostgresBus:
             self._channels[notice.relname](notice.extra.decode())
         except Exception:  # one that fails must not cost the others their hints
             _logger.exception("hint_not_taken", channel=notice.relname.decode())
+
+
+@contextmanager
+def _hanging_up(connection: Connection) -> Iterator[None]:
+    """Break the connection where it does not answer in time: psycopg waits for ever, even for a query it cancels."""
+    timer = asyncio.get_running_loop().call_later(ANSWER_WITHIN_S, _hang_up, connection)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _hang_up(connection: Connection) -> None:
+    with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.pgconn.socket)) as duplicate:
+        duplicate.shutdown(socket.SHUT_RDWR)
 
 
 class _Ears:
@@ -150,9 +168,12 @@ class _Ears:
         with suppress(psycopg.Error):  # one that is closed has no socket
             self._loop.remove_reader(self._pgconn.socket)
 
-    def covered(self) -> "_Covered":
+    @contextmanager
+    def covered(self) -> Iterator[None]:
         """While the connection answers a query, which reads the socket itself."""
-        return _Covered(self)
+        self.__exit__()
+        yield
+        self.__enter__()
 
     def _read(self) -> None:
         try:
@@ -166,15 +187,3 @@ class _Ears:
     def _take(self) -> None:
         while notice := self._pgconn.notifies():
             self._hear(notice)
-
-
-class _Covered:
-    def __init__(self, ears: _Ears) -> None:
-        self._ears = ears
-
-    def __enter__(self) -> None:
-        self._ears.__exit__()
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._ears.__enter__()
