@@ -108,10 +108,10 @@ async def test_what_one_publishes_all_hear_in_order(database: Database) -> None:
 
 
 async def test_a_hint_that_comes_while_the_tick_asks_is_heard(database: Database) -> None:
-    async with Node(database, 0.001).running() as node:
-        for number in range(300):
+    async with Node(database, 0.02).running() as node:
+        for number in range(1_000):
             await node.bus.publish(CHANNEL, str(number))
-        await eventually(lambda: len(node.heard) == 300)
+        await eventually(lambda: len(node.heard) == 1_000)
 
         assert node.ticks > 10
 
