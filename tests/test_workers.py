@@ -178,6 +178,20 @@ def test_no_connection_is_refused_or_lost_while_no_worker_lives(campus: Server) 
     assert httpx.get(f"{campus.url}/health/live", timeout=WITHIN_S).status_code == 200
 
 
+def test_what_waits_for_a_worker_that_dies_is_answered_all_the_same(campus: Server) -> None:
+    host, port = campus.url.removeprefix("http://").split(":")
+    hanging = workers_of(campus)[0]
+    os.kill(hanging, signal.SIGSTOP)
+    waiting = [socket.create_connection((host, int(port)), timeout=WITHIN_S) for _ in range(2 * WORKERS)]
+    for each in waiting:
+        each.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    os.kill(hanging, signal.SIGKILL)
+
+    for each in waiting:
+        assert each.recv(1_000).startswith(b"HTTP/1.1 200 ")
+        each.close()
+
+
 def test_sigterm_drains_all_and_leaves_no_process_behind(campus: Server) -> None:
     sockets = [RawSocket(campus.url, Person(campus.url, "Alice").token) for _ in range(WORKERS)]
     processes = workers_of(campus)

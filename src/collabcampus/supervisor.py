@@ -22,7 +22,7 @@ from msgspec import Struct
 from collabcampus.settings import Settings
 from collabcampus.sockets.handover import DEALT_AT_ONCE, Living, Moved, receive, send
 
-WORKER = (sys.executable, "-m", "collabcampus.worker")
+WORKER = (sys.executable, "-P", "-m", "collabcampus.worker")
 READY_WITHIN_S = 60.0
 LEAVES_WITHIN_S = 15.0
 STABLE_S = 10.0
