@@ -24,13 +24,16 @@ from collabcampus.embedded import Cluster, find_binaries
 from collabcampus.http import api
 from collabcampus.http.door import Door
 from collabcampus.identity import SESSIONS_CHANNEL, Identity
+from collabcampus.live.bus import Bus
+from collabcampus.live.presence import Presence
 from collabcampus.live.projects import Projects
-from collabcampus.log.database import Database
-from collabcampus.log.follow import HEADS, Follower, parse_heads
+from collabcampus.log.database import POOL_MAX, Database
+from collabcampus.log.follow import HEADS, PostgresBus, parse_heads
 from collabcampus.log.migrate import migrate
 from collabcampus.settings import BODY_LIMIT, Settings
 from collabcampus.sockets.frames import Frame, SocketFrames
 from collabcampus.sockets.gateway import Gateway
+from collabcampus.sockets.handover import Colleagues, MovingProtocol, session_prefix
 from collabcampus.sockets.wire import HandshakeProtocol
 
 DATABASE_NAME = "collabcampus"
@@ -39,6 +42,8 @@ DRAIN_S = 5
 BACKLOG = 2_048
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STARTUP_POLL_S = 0.01
+CONNECTIONS, FEWEST_CONNECTIONS = 80, 3
+"""To the database: what all workers share, below PostgreSQL's usual 100; and what each has at least."""
 
 
 def now() -> str:
@@ -107,9 +112,11 @@ async def _watch(cluster: Cluster) -> None:
 class Application:
     """All rooms, put together on one database."""
 
-    def __init__(self, settings: Settings, conninfo: str) -> None:
+    def __init__(self, settings: Settings, conninfo: str, *, worker: int | None = None) -> None:
+        """`worker` is which of `settings.workers` this is, if there are several."""
         self.settings = settings
-        self.database = Database(conninfo)
+        share = max(FEWEST_CONNECTIONS, CONNECTIONS // settings.workers)
+        self.database = Database(conninfo, most=min(POOL_MAX, share))
         self.projects: Projects[Frame] = Projects(self.database, SocketFrames(), now=now, fresh_id=fresh_id)
         self.identity = Identity(self.database, secret=settings.secret, refresh_grace=settings.refresh_grace)
         self.gateway = Gateway(
@@ -120,8 +127,13 @@ class Application:
             payload_limit=BODY_LIMIT,
         )
         self.identity.sessions.on_end.append(self.gateway.end_session)
-        channels = {HEADS: self._heads, SESSIONS_CHANNEL: self.identity.sessions.heard}
-        self._follower = Follower(conninfo, channels, self._heal)
+        if worker is not None:
+            self.gateway.server.eio.sid_prefix = session_prefix(worker)
+        self.bus: Bus = PostgresBus(self.database, self._heal)
+        self.bus.subscribe(HEADS, self._heads)
+        self.bus.subscribe(SESSIONS_CHANNEL, self.identity.sessions.heard)
+        self.presence = Presence(self.bus, self.projects.room, self.projects.rooms)
+        self.projects.people_changed = self.presence.changed
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Application"]:
@@ -129,7 +141,7 @@ class Application:
         await self.database.open()
         try:
             await self.identity.open()
-            following = asyncio.create_task(self._follower.run())
+            following = asyncio.create_task(self.bus.run())
             try:
                 async with self.projects.running():
                     yield self
@@ -158,13 +170,14 @@ class Application:
         with suppress(Busy):
             await self.identity.sessions.load()
             await self.projects.heal()
+        self.presence.tick()
 
     async def _ready(self) -> bool:
         try:
             rows = await self.database.fetch("SELECT NOT pg_is_in_recovery()")
         except Busy:
             return False
-        return bool(rows[0][0]) and self._follower.listening.is_set()
+        return bool(rows[0][0]) and self.bus.listening.is_set()
 
 
 @asynccontextmanager
@@ -179,12 +192,13 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
 class _Server(uvicorn.Server):
     """uvicorn's server, whose sockets are closed before it waits for what is still being answered."""
 
-    def __init__(self, config: uvicorn.Config, gateway: Gateway) -> None:
+    def __init__(self, config: uvicorn.Config, *before_shutdown: Callable[[], object]) -> None:
         super().__init__(config)
-        self._gateway = gateway
+        self._before_shutdown = before_shutdown
 
     async def shutdown(self, sockets: Any = None) -> None:
-        self._gateway.close_all()
+        for each in self._before_shutdown:
+            each()
         await super().shutdown(sockets)
 
     @contextmanager
@@ -195,7 +209,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A listening socket; OSError where the address is taken, before anything of the server has begun."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -204,7 +218,8 @@ def _listen(host: str, port: int) -> socket.socket:
         raise OSError(f"cannot listen on {host} port {port}: {error.strerror}") from None
 
 
-def _address(listening: socket.socket) -> str:
+def address(listening: socket.socket) -> str:
+    """Where it listens, as an address to visit."""
     host, port = listening.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
@@ -214,12 +229,45 @@ async def serve(application: Application, ready: Callable[[str], None]) -> None:
 
     OSError where it cannot listen there.
     """
-    settings = application.settings
-    listening = _listen(settings.host, settings.port)
-    config = uvicorn.Config(
+    listening = listen(application.settings.host, application.settings.port)
+    server = _Server(_web(application, "httptools"), application.gateway.close_all)
+    await _until_stopped(server, [listening], lambda: ready(address(listening)))
+
+
+async def work(
+    application: Application, colleagues: Colleagues, ready: Callable[[], object], leaving: Callable[[], object]
+) -> None:
+    """Serve what the parent deals out and others hand over, until told to stop by a signal.
+
+    `leaving` is called when no more is taken.
+    """
+    config = _web(application, MovingProtocol)
+    server = _Server(config, colleagues.close, leaving, application.gateway.close_all)
+
+    def protocol(read: bytes) -> MovingProtocol:
+        return MovingProtocol(config, server.server_state, server.lifespan.state, colleagues=colleagues, read=read)
+
+    def started() -> None:
+        colleagues.open(protocol)
+        ready()
+
+    await _until_stopped(server, [], started)
+
+
+async def _until_stopped(server: _Server, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
+    serving = asyncio.create_task(server.serve(sockets))
+    while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn offers a flag and no event
+        await asyncio.sleep(STARTUP_POLL_S)
+    if server.started:
+        ready()
+    await serving
+
+
+def _web(application: Application, http: Any) -> uvicorn.Config:
+    return uvicorn.Config(
         application.asgi(),
         loop="uvloop",
-        http="httptools",
+        http=http,
         ws=HandshakeProtocol,
         ws_max_size=BODY_LIMIT,
         ws_per_message_deflate=False,
@@ -230,10 +278,3 @@ async def serve(application: Application, ready: Callable[[str], None]) -> None:
         lifespan="off",
         timeout_graceful_shutdown=DRAIN_S,
     )
-    server = _Server(config, application.gateway)
-    serving = asyncio.create_task(server.serve([listening]))
-    while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn offers a flag and no event
-        await asyncio.sleep(STARTUP_POLL_S)
-    if server.started:
-        ready(_address(listening))
-    await serving

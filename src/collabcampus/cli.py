@@ -16,6 +16,7 @@ from rich.console import Console
 from collabcampus import app as root
 from collabcampus import demo as demo_data
 from collabcampus import settings as config
+from collabcampus import supervisor
 from collabcampus.domain.errors import Refused
 from collabcampus.embedded import EmbeddedUnavailable
 from collabcampus.identity.tokens import WeakSecret
@@ -49,6 +50,9 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
     data: Data = None,
     database_url: Url = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Processes that serve; 1 unless set [COLLABCAMPUS_WORKERS].")
+    ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Make the demo login and project if absent.")] = False,
 ) -> None:
     """Run the server until SIGTERM or SIGINT.
@@ -58,8 +62,8 @@ def serve(
     more bytes; made and kept in the database unless set), COLLABCAMPUS_REFRESH_GRACE (seconds in which a used refresh
     token gives the same successor; 10), COLLABCAMPUS_POSTGRES_BIN (a folder of PostgreSQL binaries to run).
     """
-    settings = _settings(host=host, port=port, data=data, database_url=database_url)
-    _run(partial(_serve, settings, demo))
+    settings = _settings(host=host, port=port, data=data, database_url=database_url, workers=workers)
+    _run(partial(_serve if settings.workers == 1 else _supervise, settings, demo))
 
 
 @cli.command(name="migrate")
@@ -168,14 +172,24 @@ def main() -> None:
 async def _serve(settings: config.Settings, with_demo: bool) -> None:
     async with root.running(settings) as application:
         demo_project = await demo_data.ensure(application) if with_demo else None
+        await root.serve(application, partial(_tell_ready, demo_project))
 
-        def ready(address: str) -> None:
-            if demo_project:
-                typer.echo(demo_data.story(address, demo_project))
-            typer.echo(f"collabcampus ready on {address}")
-            sys.stdout.flush()
 
-        await root.serve(application, ready)
+async def _supervise(settings: config.Settings, with_demo: bool) -> None:
+    async with root.postgres(settings) as conninfo:
+        await migrate(conninfo)
+        async with root.Application(settings, conninfo).running() as application:
+            demo_project = await demo_data.ensure(application) if with_demo else None
+        listening = root.listen(settings.host, settings.port)
+        ready = partial(_tell_ready, demo_project, root.address(listening))
+        await supervisor.serve(supervisor.Supervisor(settings, conninfo, listening), ready, root.STOP_SIGNALS)
+
+
+def _tell_ready(demo_project: str | None, address: str) -> None:
+    if demo_project:
+        typer.echo(demo_data.story(address, demo_project))
+    typer.echo(f"collabcampus ready on {address}")
+    sys.stdout.flush()
 
 
 def _settings(**options: Any) -> config.Settings:
@@ -199,6 +213,7 @@ def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         MigrationRefused,
         UnfitServer,
         WeakSecret,
+        supervisor.WorkersFail,
         psycopg.Error,
         OSError,
     ) as error:

@@ -35,6 +35,7 @@ class Settings(Struct, frozen=True):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
     data: Path = field(default_factory=lambda: user_data_path("collabcampus"))
     database_url: str | None = None
     postgres_bin: Path | None = None

@@ -16,7 +16,9 @@ class RawSocket:
     def __init__(self, url: str, token: str | None) -> None:
         address = url.replace("http://", "ws://") + "/socket.io/?EIO=4&transport=websocket"
         self.websocket: ClientConnection = connect(address, max_size=None, legacy=True)
-        assert self.websocket.recv(WITHIN_S).startswith("0{")
+        opening = self.websocket.recv(WITHIN_S)
+        assert opening.startswith("0{")
+        self.sid = str(json.loads(opening[1:])["sid"])
         if token is not None:
             self.send("40" + json.dumps({"token": token}))
             assert self.next().startswith("40{")

@@ -37,7 +37,7 @@ BUILTIN_LOCALE_FROM = 17
 SETTINGS = {
     "listen_addresses": "",
     "port": str(PORT),
-    "max_connections": "100",
+    "max_connections": "300",
     "shared_buffers": "128MB",
     "jit": "off",
     "timezone": "UTC",

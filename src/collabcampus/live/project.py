@@ -14,7 +14,7 @@ from collabcampus.domain import events as e
 from collabcampus.domain.decide import decide
 from collabcampus.domain.project import Project, initial, merge, private_copy
 from collabcampus.live.attempts import Answer, Attempt, Taken, subject_of
-from collabcampus.live.rooms import Frames, Room
+from collabcampus.live.rooms import Changed, Frames, Room
 from collabcampus.log.append import Decided
 
 COMMANDS_REMEMBERED = 1_000
@@ -29,10 +29,10 @@ F = TypeVar("F")
 class LiveProject(Generic[F]):
     """A project in memory."""
 
-    def __init__(self, project_id: str, frames: Frames[F]) -> None:
+    def __init__(self, project_id: str, frames: Frames[F], changed: Changed[F] | None = None) -> None:
         self.project_id = project_id
         self.state = initial(project_id)
-        self.room: Room[F] = Room(project_id, frames)
+        self.room: Room[F] = Room(project_id, frames, changed)
         self.loaded = False
         self.stored_at = 0  # the position of the stored snapshot
         self.users = 0

@@ -18,7 +18,7 @@ from collabcampus.live import history
 from collabcampus.live.attempts import Answer, Attempt, Done, Taken
 from collabcampus.live.commit import Fate, GroupCommit
 from collabcampus.live.project import LiveProject
-from collabcampus.live.rooms import Frames
+from collabcampus.live.rooms import Changed, Frames, Room
 from collabcampus.log import read
 from collabcampus.log.database import Database
 
@@ -59,6 +59,16 @@ class Projects(Generic[F]):
         self._background: set[asyncio.Task[None]] = set()
         self._commit = GroupCommit(database, self._taken_back)
         self._on_their_way = 0
+        self.people_changed: Changed[F] | None = None
+
+    def rooms(self) -> list[Room[F]]:
+        """The rooms that somebody here is in."""
+        return [live.room for live in self._live.values() if live.room]
+
+    def room(self, project_id: str) -> Room[F] | None:
+        """A project's room, if somebody here is in it."""
+        live = self._live.get(project_id)
+        return live.room if live and live.room else None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Projects[F]"]:
@@ -317,7 +327,7 @@ class Projects(Generic[F]):
         live = self._live.get(project_id)
         if live is None:
             self._evict(1)
-            live = self._live[project_id] = LiveProject(project_id, self._frames)
+            live = self._live[project_id] = LiveProject(project_id, self._frames, self.people_changed)
         self._live.move_to_end(project_id)
         return live
 

@@ -51,17 +51,22 @@ class Frames(Protocol[F_co]):
 class Room(Generic[F]):
     """One project's room."""
 
-    def __init__(self, project_id: str, frames: Frames[F]) -> None:
-        self._project_id = project_id
+    def __init__(self, project_id: str, frames: Frames[F], changed: "Changed[F] | None" = None) -> None:
+        """`changed` hears who came and went on this node, by id and name."""
+        self.project_id = project_id
+        self.here: dict[str, str] = {}
+        """The people on this node and their names."""
+        self.told = 0
+        """The position of the last event that was told; 0 where none was yet."""
         self._frames = frames
+        self._changed = changed
+        self._elsewhere: dict[str, dict[str, str]] = {}
         self._listeners: dict[Listener[F], None] = {}
         self._sockets_of: dict[str, int] = {}
         self._people: dict[str, None] = {}  # who was there when a crowd was told last
         self._telling: asyncio.TimerHandle | None = None
         self._muted: set[Listener[F]] = set()
         self._sends: list[Callable[[F], None]] | None = None  # those of who hears, made anew when that changes
-        self.told = 0
-        """The position of the last event that was told; 0 where none was yet."""
 
     def __len__(self) -> int:
         return len(self._listeners)
@@ -71,21 +76,44 @@ class Room(Generic[F]):
 
     @property
     def online(self) -> list[str]:
-        """The ids of the people who are there."""
-        return list(self._sockets_of)
+        """The ids of the people who are there, on whichever node."""
+        return list(dict.fromkeys(key for people in (self.here, *self._elsewhere.values()) for key in people))
+
+    def people_on(self, node: str) -> dict[str, str]:
+        """Who is known to be there on another node: names by id."""
+        return self._elsewhere.get(node, {})
+
+    def elsewhere(self, node: str, people: dict[str, str]) -> None:
+        """Know who is there on another node; who comes or goes so is news."""
+        known = self.people_on(node)
+        came = [user_id for user_id in people if not self._is_there(user_id)]
+        self._elsewhere[node] = people
+        if not people:
+            del self._elsewhere[node]
+        for user_id in came:
+            self._tell_presence("user_joined", user_id, people[user_id])
+        for user_id in known:
+            if not self._is_there(user_id):
+                self._tell_presence("user_left", user_id, known[user_id])
 
     def enter(self, listener: Listener[F]) -> None:
         """From now on the listener hears everything; a person's first socket is news to the others."""
+        self._sends = None
         if listener in self._listeners:
             self._muted.discard(listener)
-            self._sends = None
             return
-        count = self._sockets_of.get(listener.user_id, 0)
-        self._sockets_of[listener.user_id] = count + 1
+        user_id, name = listener.user_id, listener.name
+        count = self._sockets_of.get(user_id, 0)
+        self._sockets_of[user_id] = count + 1
+        is_news = not self._is_there(user_id)
         if not count:
-            self._tell_presence("user_joined", listener)
+            self.here[user_id] = name
+        if is_news:
+            self._tell_presence("user_joined", user_id, name)
         self._listeners[listener] = None
         self._sends = None
+        if not count and self._changed:
+            self._changed(self, {user_id: name}, [])
 
     def mute(self, listener: Listener[F]) -> bool:
         """The listener hears nothing until it enters again, and is still there; False where that was so before."""
@@ -106,10 +134,17 @@ class Room(Generic[F]):
         del self._listeners[listener]
         self._muted.discard(listener)
         self._sends = None
-        self._sockets_of[listener.user_id] -= 1
-        if not self._sockets_of[listener.user_id]:
-            del self._sockets_of[listener.user_id]
-            self._tell_presence("user_left", listener)
+        user_id = listener.user_id
+        self._sockets_of[user_id] -= 1
+        if self._sockets_of[user_id]:
+            return
+        del self._sockets_of[user_id], self.here[user_id]
+        if not self._listeners:
+            self._elsewhere.clear()  # nobody is left to keep it true for
+        elif not self._is_there(user_id):
+            self._tell_presence("user_left", user_id, listener.name)
+        if self._changed:
+            self._changed(self, {}, [user_id])
 
     def publish(self, committed: Sequence[e.Recorded]) -> None:
         """Send the events' frames to everybody; who is removed by one hears nothing after it."""
@@ -139,31 +174,40 @@ class Room(Generic[F]):
         for send in self._sends:
             send(frame)
 
-    def _tell_presence(self, event: str, listener: Listener[F]) -> None:
-        if self._telling is None and len(self._sockets_of) > CROWD:
-            self._gather(listener, event)
-        if self._telling is None and self._listeners:
-            self.tell(self._frames.presence(event, self._project_id, listener.user_id, listener.name, self.online))
+    def _is_there(self, user_id: str) -> bool:
+        return user_id in self.here or any(user_id in people for people in self._elsewhere.values())
 
-    def _gather(self, listener: Listener[F], event: str) -> None:
+    def _tell_presence(self, event: str, user_id: str, name: str) -> None:
+        if self._telling is None and self._listeners:
+            people = self.online
+            if len(people) > CROWD:
+                self._gather(user_id, people, came=event == "user_joined")
+            else:
+                self.tell(self._frames.presence(event, self.project_id, user_id, name, people))
+
+    def _gather(self, user_id: str, people: list[str], *, came: bool) -> None:
         """From the first arrival or departure on, all are told together a moment later."""
-        self._people = dict.fromkeys(self._sockets_of)
-        if event == "user_joined":
-            del self._people[listener.user_id]
+        self._people = dict.fromkeys(people)
+        if came:
+            self._people.pop(user_id, None)
         else:
-            self._people[listener.user_id] = None
-        delay = max(GATHER_S, len(self._sockets_of) / PEOPLE_A_SECOND)
+            self._people[user_id] = None
+        delay = max(GATHER_S, len(people) / PEOPLE_A_SECOND)
         self._telling = asyncio.get_running_loop().call_later(delay, self._tell_crowd)
 
     def _tell_crowd(self) -> None:
         self._telling = None
-        joined = [each for each in self._sockets_of if each not in self._people]
-        left = [each for each in self._people if each not in self._sockets_of]
+        people = dict.fromkeys(self.online)
+        joined = [each for each in people if each not in self._people]
+        left = [each for each in self._people if each not in people]
         self._people = {}
         if self._listeners and (joined or left):
-            self.tell(self._frames.crowd(self._project_id, joined, left, self.online))
+            self.tell(self._frames.crowd(self.project_id, joined, left, list(people)))
 
     def _expel(self, user_id: str) -> None:
         for listener in [each for each in self._listeners if each.user_id == user_id]:
             self.leave(listener)
-            listener.left(self._project_id, "removed")
+            listener.left(self.project_id, "removed")
+
+
+Changed = Callable[[Room[F], dict[str, str], list[str]], None]

@@ -76,7 +76,7 @@ class Connection:
 
     def open(self, opening: Opening, rest_json: bytes) -> None:
         """Send an event of which others are sent the same beginning."""
-        if self._socket.wire:
+        if self._socket.outbox.wired:
             self.private(opening.fragment)
             self.private(opening.ending(rest_json))
         else:

@@ -282,6 +282,9 @@ class _Ordinary:
 class Engine(engineio.AsyncServer):  # type: ignore[misc]
     """The Engine.IO server whose sessions are EngineSockets."""
 
+    sid_prefix = ""
+    """What every session's id begins with; it names the worker that has the session."""
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._quiet = Deadlines(self.ping_interval, self._ping)
@@ -333,7 +336,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         return answer
 
     async def _handle_connect(self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None) -> Any:
-        sid = self.generate_id()
+        sid = self.sid_prefix + self.generate_id()
         socket = self.sockets[sid] = EngineSocket(self, sid)
         opening = {
             "sid": sid,

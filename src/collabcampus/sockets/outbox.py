@@ -56,6 +56,11 @@ class Outbox:
             return self._size
         return max(0, self._wire.unsent - self._excused)
 
+    @property
+    def wired(self) -> bool:
+        """Whether what is sent goes by a wire, where a message may be written in fragments."""
+        return self._wire is not None
+
     def tell(self, frame: Frame) -> None:
         """Send what a whole room is told: not to a client that is behind."""
         wire = self._wire

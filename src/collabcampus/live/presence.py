@@ -1,0 +1,110 @@
+"""Presence across nodes: each tells the others who is in its rooms, and believes them while they live."""
+
+import asyncio
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from collabcampus.domain.errors import Busy
+from collabcampus.live.bus import Bus
+from collabcampus.live.rooms import Room
+
+CHANNEL = "collabcampus_presence"
+SILENT_FOR_S = 20.0
+"""A node not heard for so long has gone, and with it whoever was there."""
+EVERYTHING_EACH = 6
+"""At every so manieth tick all is told anew, for hints that were lost."""
+PEOPLE_A_HINT = 20
+"""Names are short and ids are not: that many stay below the 8,000 bytes of a notification."""
+
+F = TypeVar("F")
+
+
+class Hint(Struct, frozen=True, omit_defaults=True):
+    """What a node says of one room; without a project, only that it lives. `whole`: nobody else is there."""
+
+    node: str
+    project: str | None = None
+    joined: dict[str, str] = {}
+    left: list[str] = []
+    whole: bool = False
+    asks: bool = False
+
+
+class Presence(Generic[F]):
+    """This node's part: tells what changes here, and lets its rooms know who is elsewhere."""
+
+    def __init__(
+        self, bus: Bus, room_of: Callable[[str], Room[F] | None], rooms: Callable[[], Iterable[Room[F]]]
+    ) -> None:
+        """`room_of` finds a room that somebody here is in; `rooms` are all of them."""
+        self._bus, self._room_of, self._rooms = bus, room_of, rooms
+        self._node = uuid.uuid4().hex[:12]
+        self._heard_at: dict[str, float] = {}
+        self._ticks = 0
+        self._untold: deque[str] = deque()
+        self._telling: asyncio.Task[None] | None = None
+        bus.subscribe(CHANNEL, self._heard)
+
+    def changed(self, room: Room[Any], joined: dict[str, str], left: list[str]) -> None:
+        """People's first sockets here, and last ones gone. Who is the first here asks who is elsewhere."""
+        if self._heard_at:  # nobody else is there to be told
+            self._tell(Hint(self._node, room.project_id, joined, left, asks=len(room.here) == len(joined) == 1))
+
+    def tick(self) -> None:
+        """Say that this node lives, now and then all it knows, and let go of nodes that are silent."""
+        self._tell(Hint(self._node))
+        self._ticks += 1
+        if self._heard_at and self._ticks % EVERYTHING_EACH == 0:
+            self._introduce()
+        long_ago = time.monotonic() - SILENT_FOR_S
+        for node in [each for each, at in self._heard_at.items() if at < long_ago]:
+            del self._heard_at[node]
+            for room in list(self._rooms()):
+                room.elsewhere(node, {})
+
+    def _heard(self, payload: str) -> None:
+        hint = msgspec.json.decode(payload, type=Hint)
+        if hint.node == self._node:
+            return
+        is_new = hint.node not in self._heard_at
+        self._heard_at[hint.node] = time.monotonic()
+        if is_new:
+            self._introduce()
+        room = self._room_of(hint.project) if hint.project else None
+        if room is None:
+            return
+        people = {} if hint.whole else room.people_on(hint.node)
+        left = set(hint.left)
+        room.elsewhere(hint.node, {key: name for key, name in (people | hint.joined).items() if key not in left})
+        if hint.asks:
+            self._tell_all(room)
+
+    def _tell_all(self, room: Room[F]) -> None:
+        people = list(room.here.items())
+        for start in range(0, len(people), PEOPLE_A_HINT):
+            some = dict(people[start : start + PEOPLE_A_HINT])
+            self._tell(Hint(self._node, room.project_id, some, whole=len(some) == len(people)))
+
+    def _introduce(self) -> None:
+        self._tell(Hint(self._node))
+        for room in list(self._rooms()):
+            self._tell_all(room)
+
+    def _tell(self, hint: Hint) -> None:
+        self._untold.append(msgspec.json.encode(hint).decode())
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.get_running_loop().create_task(self._publish())
+
+    async def _publish(self) -> None:
+        """One after the other: who came and went must not have gone and come."""
+        while self._untold:
+            try:
+                await self._bus.publish(CHANNEL, self._untold.popleft())
+            except Busy:
+                self._untold.clear()  # what is lost so is told anew at a later tick
