@@ -49,15 +49,16 @@ async def ours(conninfo: str, project_id: str, user_id: str, task_id: str, secon
 
     async def work(size: int) -> None:
         nonlocal head
-        decided = [
-            Decided(str(uuid_utils.uuid7()), user_id, b"append", AT, [e.TaskMoved(task_id, COLUMNS[n % 3], "a0")])
-            for n in range(size)
-        ]
+        base, decided = head, []
+        for n in range(size):
+            command_id = str(uuid_utils.uuid7())
+            moved = e.record(project_id, head, user_id, command_id, AT, [e.TaskMoved(task_id, COLUMNS[n % 3], "a0")])
+            head += 1
+            decided.append(Decided(command_id, user_id, b"append", AT, head, moved))
         async with database.connection() as connection:
-            result = (await append(connection, [Writes(project_id, head, decided)]))[project_id]
-        if result.outcome != "appended":
-            raise RuntimeError(result.outcome)
-        head += size
+            outcome = (await append(connection, [Writes(project_id, base, decided)]))[project_id]
+        if outcome != "appended":
+            raise RuntimeError(outcome)
 
     found = {name: await paced(work, size, seconds) for name, size in BATCHES.items()}
     while head < REPLAYED:

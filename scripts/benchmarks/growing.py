@@ -12,7 +12,7 @@ from load import Data
 from collabcampus.domain import commands as c
 from collabcampus.domain import events as e
 from collabcampus.domain.decide import decide
-from collabcampus.domain.project import Actor, Project, fold, initial
+from collabcampus.domain.project import Actor, Project, fold, initial, merge
 from collabcampus.log.append import Decided, Writes, append
 from collabcampus.log.database import configure
 
@@ -50,7 +50,7 @@ async def _state(connection: Any, project_id: str) -> tuple[Project, Actor]:
     query = "SELECT position, actor, command_id, type, data::text FROM events WHERE project_id = %s ORDER BY position"
     rows = await (await connection.execute(query, (project_id,))).fetchall()
     history = [
-        e.Recorded(project_id, position, actor, command_id, AT, e.decode_event(kind, data))
+        e.Recorded(project_id, position, actor, command_id, AT, e.decode_event(kind, data), data.encode())
         for position, actor, command_id, kind, data in rows
     ]
     return fold(initial(project_id), history), Actor(str(rows[0][1]))
@@ -63,14 +63,12 @@ async def _round(connection: Any, state: Project, owner: Actor, tasks: list[str]
     moves = [c.MoveTask(task, column) for _ in range(rounds) for column in COLUMNS for task in tasks[:some]]
     base, decided = state.head, []
     for move in moves:
-        happened, command_id = decide(move, state, owner), str(uuid_utils.uuid7())
-        decided.append(Decided(command_id, owner.user_id, b"grow", AT, happened))
-        recorded = [
-            e.Recorded(state.project_id, position, owner.user_id, command_id, AT, each)
-            for position, each in enumerate(happened, state.head + 1)
-        ]
-        state = fold(state, recorded)
-    outcome = (await append(connection, [Writes(state.project_id, base, decided)]))[state.project_id].outcome
+        command_id = str(uuid_utils.uuid7())
+        events = decide(move, state, owner)
+        recorded = e.record(state.project_id, state.head, owner.user_id, command_id, AT, events)
+        merge(state, recorded)
+        decided.append(Decided(command_id, owner.user_id, b"grow", AT, state.head, recorded))
+    outcome = (await append(connection, [Writes(state.project_id, base, decided)]))[state.project_id]
     if outcome != "appended":
         raise RuntimeError(f"the log could not be made longer: {outcome}")
     return state
