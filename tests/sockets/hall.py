@@ -57,18 +57,18 @@ class Hall(Listening):
     async def _connect(self, socket: EngineSocket, auth: Any) -> Connection:
         name = auth["token"]
         self.sockets[name] = socket
-        self.connections[name] = Connection(socket, name, name, name, self._handle)
+        self.connections[name] = Connection(socket, name, name, name, lambda *_: False, self._handle)
         return self.connections[name]
 
     async def _handle(self, connection: Connection, asked: Asked) -> None:
         self.room.enter(connection)
         connection.rooms[PROJECT] = self.live
-        connection.answer(asked, {"ok": True})
+        connection.answer(asked, b'{"ok":true}')
 
     def say(self, position: int, text: str) -> None:
         """Publish a message at a position."""
         said = e.MessageSent(some_id("message", position), text)
-        self.room.publish([e.Recorded(PROJECT, position, "somebody", some_id("command", position), "", said)])
+        self.room.publish(e.record(PROJECT, position - 1, "somebody", some_id("command", position), "", [said]))
 
     async def join(self, name: str, **more: Any) -> Framed:
         """Somebody who is in the room."""

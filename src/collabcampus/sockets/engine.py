@@ -40,6 +40,11 @@ class EngineSocket:
         self.connected = self.upgrading = self.upgraded = self.closed = False
         self.peer: Any = None
 
+    @property
+    def wire(self) -> Wire | None:
+        """The wire it is carried by, if it is."""
+        return self.carrier if isinstance(self.carrier, Wire) else None
+
     async def send(self, pkt: Packet) -> None:
         """Send a packet of python-engineio's."""
         encoded = pkt.encode()
