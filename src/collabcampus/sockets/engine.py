@@ -331,7 +331,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
 
     def _ok(self, packets: Any = None, headers: Any = None, jsonp_index: int | None = None) -> Any:
         answer = super()._ok(None if packets is None else [], headers)
-        if packets is not None:
+        if packets is None:
+            answer["response"] = b"ok"
+        else:
             body = _BETWEEN.encode().join(packets)
             escaped = body.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
             answer["response"] = body if jsonp_index is None else b'___eio[%d]("%b");' % (jsonp_index, escaped)
