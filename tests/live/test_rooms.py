@@ -105,7 +105,8 @@ def test_who_is_muted_by_an_event_was_told_those_before_it() -> None:
 
     slow = Slow(PEOPLE[0])
     room.enter(slow)
-    room.publish([at(position, e.ProjectEdited(PROJECT, name="Park")) for position in (7, 8)])
+    room.publish([at(7, e.ProjectEdited(PROJECT, name="Park"))])
+    room.publish([at(8, e.ProjectEdited(PROJECT, name="Park"))])
 
     assert (slow.heard, room.told) == ([6], 8)
 

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from collabcampus.sockets.wire import HandshakeProtocol
+from collabcampus.sockets import frames
+from collabcampus.sockets.wire import STOP_WITHIN_S, HandshakeProtocol
 from running import Person, Server
 from sockets.framed import CLOSE, PING, PONG, TEXT, Framed, encoded
 from sockets.hall import LIMIT, Hall
@@ -128,6 +129,18 @@ async def test_a_server_that_stops_says_so(hall: Hall) -> None:
         client = await stopping.join("alice")
 
     assert await client.closed_with() == 1012
+
+
+async def test_a_server_that_stops_does_not_wait_for_who_does_not_read() -> None:
+    async with Hall(HandshakeProtocol) as stopping:
+        stalled = await stopping.join("stalled")
+        stopping.connections["stalled"].private(frames.of_packet(b"4" * 12_000_000, shared=True))
+        await asyncio.sleep(0.05)
+        clock = asyncio.get_running_loop().time
+        began = clock()
+
+    assert clock() - began < STOP_WITHIN_S + 0.5
+    stalled.leave()
 
 
 @pytest.mark.parametrize("server", ["wire"], indirect=True)

@@ -40,6 +40,11 @@ class EngineSocket:
         self.connected = self.upgrading = self.upgraded = self.closed = False
         self.peer: Any = None
 
+    @property
+    def wire(self) -> Wire | None:
+        """The wire it is carried by, if it is."""
+        return self.carrier if isinstance(self.carrier, Wire) else None
+
     async def send(self, pkt: Packet) -> None:
         """Send a packet of python-engineio's."""
         encoded = pkt.encode()
@@ -329,7 +334,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
 
     def _ok(self, packets: Any = None, headers: Any = None, jsonp_index: int | None = None) -> Any:
         answer = super()._ok(None if packets is None else [], headers)
-        if packets is not None:
+        if packets is None:
+            answer["response"] = b"ok"
+        else:
             body = _BETWEEN.encode().join(packets)
             escaped = body.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
             answer["response"] = body if jsonp_index is None else b'___eio[%d]("%b");' % (jsonp_index, escaped)

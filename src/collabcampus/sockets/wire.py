@@ -5,6 +5,7 @@ extensions; who takes the connection over from there gets a `Wire`, and all the 
 """
 
 import asyncio
+import logging
 import os
 import weakref
 from typing import Any, Protocol, cast
@@ -16,6 +17,8 @@ try:
     from websockets.speedups import apply_mask
 except ImportError:  # an interpreter the C extension was not built for
     from websockets.utils import apply_mask
+
+_logger = logging.getLogger(__name__)
 
 EXTENSION = "collabcampus.wire"
 FLUSH_AT = 64 * 1024
@@ -73,7 +76,11 @@ class _Burst:
     def _flush(self) -> None:
         wires, self._wires = self._wires, []
         for wire in wires:
-            wire.flush()
+            try:
+                wire.flush()
+            except Exception:  # whatever it is, it is no other client's
+                _logger.exception("a connection could not be written to")
+                wire.abort()
 
 
 _bursts: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Burst]" = weakref.WeakKeyDictionary()
@@ -164,6 +171,10 @@ class Wire(asyncio.Protocol):
     def hand_to(self, session: Session) -> None:
         """Let another session have this wire."""
         self._session = session
+
+    def abort(self) -> None:
+        """Drop the connection with everything unsent."""
+        self._transport.abort()
 
     def close(self, code: int = NORMAL) -> None:
         """Say goodbye after everything written, and wait a while for the answer."""
