@@ -21,6 +21,13 @@ PROJECT = some_id("project", 0)
 LIMIT = 64 * 1024
 
 
+class Nowhere:
+    """The lane of a project that nobody writes to."""
+
+    def gather(self, *_: object) -> None:
+        raise AssertionError("nothing is written here")
+
+
 class Listening:
     """An ASGI application on a free port, its websockets served by `ws`."""
 
@@ -47,7 +54,7 @@ class Hall(Listening):
     """One room; whoever sends `join` is in it."""
 
     def __init__(self, ws: Any) -> None:
-        self.live: LiveProject[Frame] = LiveProject(PROJECT, SocketFrames())
+        self.live: LiveProject[Frame] = LiveProject(PROJECT, SocketFrames(), Nowhere())
         self.room = self.live.room
         self.connections: dict[str, Connection] = {}
         self.sockets: dict[str, EngineSocket] = {}

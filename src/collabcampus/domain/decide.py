@@ -254,8 +254,10 @@ def _task(project: Project, task_id: str) -> Task:
 
 
 def _known_column(project: Project, status: str) -> None:
-    if all(status != column.id for column in project.columns):
-        raise errors.ColumnNotFound(column=status)
+    for column in project.columns:
+        if column.id == status:
+            return
+    raise errors.ColumnNotFound(column=status)
 
 
 def _within(name: str, count: int, limit: int) -> None:

@@ -121,7 +121,9 @@ def private_copy(project: Project) -> Project:
 def _merge(draft: Project, recorded: e.Recorded) -> None:
     event = recorded.event
     match event:
-        case e.TaskMoved() | e.TaskEdited() | e.TaskAssigned():
+        case e.TaskMoved():
+            _move_task(draft, event, recorded.at)
+        case e.TaskEdited() | e.TaskAssigned():
             _merge_task(draft, event, recorded.at)
         case e.TaskCreated():
             _add_task(draft, event, recorded)
@@ -151,16 +153,21 @@ def _add_task(draft: Project, event: e.TaskCreated, recorded: e.Recorded) -> Non
     _put(draft, task)
 
 
-def _merge_task(draft: Project, event: e.TaskMoved | e.TaskEdited | e.TaskAssigned, at: str) -> None:
+def _move_task(draft: Project, event: e.TaskMoved, at: str) -> None:
+    task = draft.tasks.get(event.task_id)
+    if task:
+        _take(draft, task)
+        moved = structs.replace(task, status=event.status, rank=event.rank, updated_at=at)
+        draft.tasks[task.task_id] = moved
+        _put(draft, moved)
+
+
+def _merge_task(draft: Project, event: e.TaskEdited | e.TaskAssigned, at: str) -> None:
     task = draft.tasks.get(event.task_id)
     if task is None:
         return
     values = {name: value for name in event.__struct_fields__ if (value := getattr(event, name)) is not UNSET}
-    merged = structs.replace(task, **values, updated_at=at)
-    draft.tasks[task.task_id] = merged
-    if isinstance(event, e.TaskMoved):
-        _take(draft, task)
-        _put(draft, merged)
+    draft.tasks[task.task_id] = structs.replace(task, **values, updated_at=at)
 
 
 def _drop_task(draft: Project, task_id: str) -> None:

@@ -7,7 +7,7 @@ decided and not yet committed; commands are decided against it. Where a commit f
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Sequence, Sized
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from collabcampus.domain import errors
 from collabcampus.domain import events as e
@@ -26,11 +26,19 @@ BYTES_A_PROJECT, BYTES_A_TASK, BYTES_A_MESSAGE = 16_000, 2_000, 700
 F = TypeVar("F")
 
 
+class Lane(Protocol):
+    """Where a project's decided commands leave for the log."""
+
+    def gather(self, live: "LiveProject[Any]", taken: Taken) -> None:
+        """Let a decided command leave with the next batch."""
+
+
 class LiveProject(Generic[F]):
     """A project in memory."""
 
-    def __init__(self, project_id: str, frames: Frames[F], changed: Changed[F] | None = None) -> None:
+    def __init__(self, project_id: str, frames: Frames[F], lane: Lane, changed: Changed[F] | None = None) -> None:
         self.project_id = project_id
+        self.lane = lane
         self.state = initial(project_id)
         self.room: Room[F] = Room(project_id, frames, changed)
         self.loaded = False

@@ -31,6 +31,8 @@ ANSWER_WITHIN_S = 10.0
 RETRY_S = (0.0005, 0.02)
 RECONNECT_S = 0.05
 RETRY_AFTER_S = 1
+LANES = 2
+"""Commits that may be in flight at once; a project's always go by the same, one after the other."""
 DRAIN_S = 5.0
 
 F = TypeVar("F")
@@ -57,7 +59,7 @@ class Projects(Generic[F]):
         self._live: OrderedDict[str, LiveProject[F]] = OrderedDict()
         self._project_of: dict[str, str] = {}
         self._background: set[asyncio.Task[None]] = set()
-        self._commit = GroupCommit(database, self._taken_back)
+        self._lanes = [GroupCommit(database, self._taken_back) for _ in range(LANES)]
         self._on_their_way = 0
         self.people_changed: Changed[F] | None = None
 
@@ -73,14 +75,15 @@ class Projects(Generic[F]):
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Projects[F]"]:
         """Commit meanwhile; at the end what is on its way may still land, for a bounded time."""
-        committing = asyncio.create_task(self._commit.run())
+        committing = [asyncio.create_task(lane.run()) for lane in self._lanes]
         try:
             yield self
         finally:
-            await self._commit.drained(DRAIN_S)
-            for task in (committing, *self._background):
+            await asyncio.gather(*(lane.drained(DRAIN_S) for lane in self._lanes))
+            tasks = (*committing, *self._background)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(committing, *self._background, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     # What is asked
 
@@ -186,7 +189,7 @@ class Projects(Generic[F]):
             _join(first, attempt)
             return True
         try:
-            self._commit.gather(live, live.decide(attempt, self._now()))
+            live.lane.gather(live, live.decide(attempt, self._now()))
         except errors.Refused:
             return False
         return True
@@ -253,7 +256,7 @@ class Projects(Generic[F]):
                 continue
             live.waiting.popleft()
             if taken:
-                self._commit.gather(live, taken)
+                live.lane.gather(live, taken)
                 if live.alone:
                     return
         live.alone = False
@@ -327,7 +330,9 @@ class Projects(Generic[F]):
         live = self._live.get(project_id)
         if live is None:
             self._evict(1)
-            live = self._live[project_id] = LiveProject(project_id, self._frames, self.people_changed)
+            live = self._live[project_id] = LiveProject(
+                project_id, self._frames, self._lanes[hash(project_id) % LANES], self.people_changed
+            )
         self._live.move_to_end(project_id)
         return live
 

@@ -110,7 +110,7 @@ async def configure(connection: Connection) -> None:
     connection.adapters.register_loader("uuid", TextLoader)
     await connection.execute(
         f"SET ROLE {APP_ROLE}; SET statement_timeout = {STATEMENT_TIMEOUT_MS}; "
-        f"SET lock_timeout = {LOCK_TIMEOUT_MS}; SET TimeZone = 'UTC'"
+        f"SET lock_timeout = {LOCK_TIMEOUT_MS}; SET TimeZone = 'UTC'; SET jit = off"
     )
 
 
