@@ -45,7 +45,7 @@ DRAIN_S = 5
 BACKLOG = 2_048
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STARTUP_POLL_S = 0.01
-COLLECTED_AFTER = (50_000, 20, 100)
+COLLECTED_AFTER = (5_000, 20, 100)
 """Allocations, and collections of each younger generation, before the garbage collector looks."""
 CONNECTIONS, FEWEST_CONNECTIONS = 80, 3
 """To the database: what all workers share, below PostgreSQL's usual 100; and what each has at least."""
