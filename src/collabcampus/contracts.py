@@ -15,13 +15,15 @@ from collabcampus.app import Application
 from collabcampus.domain.commands import COMMANDS
 from collabcampus.domain.events import EVENT_TYPES
 from collabcampus.settings import Settings
+from collabcampus.sockets import payloads
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def contracts() -> dict[str, str]:
     """File names and their contents."""
-    written = {"events.json": _schemas(EVENT_TYPES), "commands.json": _schemas(COMMANDS), "openapi.json": _openapi()}
+    commands = {name: payloads.shape(kind) for name, kind in COMMANDS.items()}
+    written = {"events.json": _schemas(EVENT_TYPES), "commands.json": _schemas(commands), "openapi.json": _openapi()}
     return {name: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for name, content in written.items()}
 
 

@@ -66,7 +66,7 @@ def test_columns_may_be_named_alone_and_get_a_slug() -> None:
     [
         (c.EditProject(name="Park"), [e.ProjectEdited(PROJECT, name="Park")]),
         (c.EditProject(name="Garden"), []),
-        (c.AddMember("viewer", STRANGER.user_id), [e.MemberAdded(STRANGER.user_id, "viewer")]),
+        (c.AddMember("viewer", STRANGER.user_id), [e.MemberAdded(STRANGER.user_id, "viewer", (STRANGER.user_id,))]),
         (c.AddMember("editor", EDITOR.user_id), []),
         (c.ChangeMember(EDITOR.user_id, "owner"), [e.MemberRoleChanged(EDITOR.user_id, "owner")]),
         (c.ChangeMember(EDITOR.user_id, "editor"), []),
@@ -84,7 +84,7 @@ def test_columns_may_be_named_alone_and_get_a_slug() -> None:
             c.EditTask(FIRST, description="d", status="done"),
             [e.TaskEdited(FIRST, description="d"), e.TaskMoved(FIRST, "done", "a0")],
         ),
-        (c.AssignTask(FIRST, (EDITOR.user_id,) * 2), [e.TaskAssigned(FIRST, (EDITOR.user_id,))]),
+        (c.AssignTask(FIRST, (EDITOR.user_id,) * 2), [e.TaskAssigned(FIRST, (EDITOR.user_id,), (EDITOR.user_id,))]),
         (c.AssignTask(FIRST, ()), []),
         (c.DeleteTask(FIRST), [e.TaskDeleted(FIRST)]),
         (c.SendMessage("Hello", some_id("m", 1)), [e.MessageSent(some_id("m", 1), "Hello")]),

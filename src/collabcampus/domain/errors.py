@@ -73,6 +73,10 @@ class RoleAboveYourOwn(Forbidden):
     """Nobody grants or takes a role above their own."""
 
 
+class NotYourOwn(Forbidden):
+    """Only whoever wrote this may change it."""
+
+
 class ProjectNotFound(NotFound):
     """There is no such project."""
 
@@ -97,6 +101,26 @@ class NeighbourNotFound(NotFound):
     """The task named as neighbour is not in that column."""
 
 
+class LabelNotFound(NotFound):
+    """There is no such label in this project."""
+
+
+class ItemNotFound(NotFound):
+    """There is no such item on this checklist."""
+
+
+class CommentNotFound(NotFound):
+    """There is no such comment on this task."""
+
+
+class MessageNotFound(NotFound):
+    """There is no such message in this chat."""
+
+
+class InvitationNotFound(NotFound):
+    """There is no such invitation, or it is used up, over or somebody else's."""
+
+
 class IdTaken(Conflict):
     """This id has been used before; ids are never used twice."""
 
@@ -117,12 +141,44 @@ class StalePosition(Conflict):
     """The project has moved on since the position you named."""
 
 
+class EditConflict(Conflict):
+    """Somebody changed the same since the position you named; both values are in `fields`."""
+
+
+class ProjectIsArchived(Conflict):
+    """The project is archived; restore it first."""
+
+
+class TaskIsArchived(Conflict):
+    """The task is archived; restore it first."""
+
+
+class ColumnNotEmpty(Conflict):
+    """There are tasks in this column; say where they go."""
+
+
+class LastColumn(Conflict):
+    """A project keeps at least one column."""
+
+
+class WipLimitReached(Conflict):
+    """The column is full."""
+
+
 class LimitReached(Conflict):
     """A limit of the project is reached."""
 
 
 class NotAMember(Invalid):
-    """Only members can be assigned."""
+    """Only members can be assigned or mentioned."""
+
+
+class InvalidDate(Invalid):
+    """There is no such day."""
+
+
+class StartAfterDue(Invalid):
+    """A task cannot start after it is due."""
 
 
 class DuplicateColumn(Invalid):

@@ -13,11 +13,17 @@ from msgspec import UNSET, Struct, UnsetType
 from collabcampus.domain.types import Role
 
 
-class Column(Struct, frozen=True, rename="camel"):
-    """A column of a board; `id` is a slug."""
+class Column(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A column of a board; `id` is a slug, `limit` how many tasks may be in it."""
 
     id: str
     name: str
+    color: str | None = None
+    limit: int | None = None
+
+
+Notified: TypeAlias = tuple[str, ...] | UnsetType
+"""Whom an event concerns, beside who did it: they are notified."""
 
 
 class _Event(Struct, frozen=True, rename="camel"):
@@ -49,6 +55,37 @@ class _OfMessage(_Event, frozen=True, rename="camel"):
     message_id: str
 
 
+class _OfLabel(_Event, frozen=True, rename="camel"):
+    key_field = "label_id"
+    label_id: str
+
+
+class _OfInvitation(_Event, frozen=True, rename="camel"):
+    key_field = "invitation_id"
+    invitation_id: str
+
+
+class _OfComment(_Event, frozen=True, rename="camel"):
+    key_field = "comment_id"
+    comment_id: str
+    task_id: str
+
+
+class _OfItem(_Event, frozen=True, rename="camel"):
+    key_field = "item_id"
+    item_id: str
+    task_id: str
+
+
+class _OfColumn(_Event, frozen=True, rename="camel"):
+    """Carries all columns as they are afterwards: their order is one value."""
+
+    key_field = "project_id"
+    project_id: str
+    column_id: str
+    columns: tuple[Column, ...]
+
+
 class ProjectCreated(_OfProject, frozen=True, rename="camel"):
     """A project with its columns began."""
 
@@ -64,10 +101,64 @@ class ProjectEdited(_OfProject, frozen=True, rename="camel"):
     description: str | UnsetType = UNSET
 
 
+class ProjectArchived(_OfProject, frozen=True, rename="camel"):
+    """The project was put away; it can be read and restored."""
+
+    archived: bool = True
+
+
+class ProjectRestored(_OfProject, frozen=True, rename="camel"):
+    """The project is in use again."""
+
+    archived: bool = False
+
+
+class ColumnAdded(_OfColumn, frozen=True, rename="camel"):
+    """A column came to the board."""
+
+
+class ColumnEdited(_OfColumn, frozen=True, rename="camel"):
+    """A column's name, colour or limit changed."""
+
+
+class ColumnMoved(_OfColumn, frozen=True, rename="camel"):
+    """A column came to another place among the columns."""
+
+
+class ColumnRemoved(_OfColumn, frozen=True, rename="camel"):
+    """A column, empty by then, left the board."""
+
+
+class ColumnRebalanced(_OfProject, frozen=True, rename="camel"):
+    """Tasks of a column got shorter ranks; their order is what it was."""
+
+    status: str
+    ranks: dict[str, str]
+
+
+class LabelCreated(_OfLabel, frozen=True, rename="camel"):
+    """A label came to be."""
+
+    name: str
+    color: str | None = None
+
+
+class LabelEdited(_OfLabel, frozen=True, rename="camel"):
+    """A label's name or colour changed."""
+
+    name: str | UnsetType = UNSET
+    color: str | UnsetType | None = UNSET
+
+
+class LabelDeleted(_OfLabel, frozen=True, rename="camel"):
+    """A label, on no task by then, is gone; its id is spent."""
+
+
 class MemberAdded(_OfMember, frozen=True, rename="camel"):
     """Somebody became a member."""
 
     role: Role
+    notifies: Notified = UNSET
 
 
 class MemberRoleChanged(_OfMember, frozen=True, rename="camel"):
@@ -78,6 +169,28 @@ class MemberRoleChanged(_OfMember, frozen=True, rename="camel"):
 
 class MemberRemoved(_OfMember, frozen=True, rename="camel"):
     """Somebody is a member no longer."""
+
+
+class InvitationCreated(_OfInvitation, frozen=True, rename="camel"):
+    """Whoever has the secret may join; of it the log has a hash alone. `address_digest` binds it to one address."""
+
+    role: Role
+    secret_hash: str
+    address_digest: str | None = None
+    expires_at: str | None = None
+    max_uses: int | None = None
+    notifies: Notified = UNSET
+
+
+class InvitationAccepted(_OfInvitation, frozen=True, rename="camel"):
+    """Somebody came in by the invitation, which was used so often by then."""
+
+    user_id: str
+    uses: int
+
+
+class InvitationRevoked(_OfInvitation, frozen=True, rename="camel"):
+    """Nobody comes in by the invitation any more."""
 
 
 class TaskCreated(_OfTask, frozen=True, rename="camel"):
@@ -91,13 +204,21 @@ class TaskCreated(_OfTask, frozen=True, rename="camel"):
     labels: tuple[str, ...] = ()
     priority: str | None = None
     due_date: str | None = None
+    start_date: str | None = None
+    estimate: float | None = None
+    notifies: Notified = UNSET
 
 
 class TaskEdited(_OfTask, frozen=True, rename="camel"):
-    """A task's words changed."""
+    """Values of a task changed, those that are here."""
 
     title: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
+    labels: tuple[str, ...] | UnsetType = UNSET
+    priority: str | UnsetType | None = UNSET
+    due_date: str | UnsetType | None = UNSET
+    start_date: str | UnsetType | None = UNSET
+    estimate: float | UnsetType | None = UNSET
 
 
 class TaskMoved(_OfTask, frozen=True, rename="camel"):
@@ -111,31 +232,159 @@ class TaskAssigned(_OfTask, frozen=True, rename="camel"):
     """A task's assignees became these."""
 
     assignees: tuple[str, ...]
+    notifies: Notified = UNSET
+
+
+class TaskArchived(_OfTask, frozen=True, rename="camel"):
+    """A task was put away."""
+
+    archived: bool = True
+
+
+class TaskRestored(_OfTask, frozen=True, rename="camel"):
+    """A task came back to the board, to a place."""
+
+    status: str
+    rank: str
+    archived: bool = False
 
 
 class TaskDeleted(_OfTask, frozen=True, rename="camel"):
     """A task left the board; its id is spent."""
 
 
+class DueReminded(_OfTask, frozen=True, rename="camel"):
+    """A task's assignees were reminded that it is due."""
+
+    reminded: str
+    notifies: Notified = UNSET
+
+
+class ChecklistItemAdded(_OfItem, frozen=True, rename="camel"):
+    """An item came to a task's checklist."""
+
+    text: str
+    done: bool
+    rank: str
+
+
+class ChecklistItemEdited(_OfItem, frozen=True, rename="camel"):
+    """An item's text, tick or place changed."""
+
+    text: str | UnsetType = UNSET
+    done: bool | UnsetType = UNSET
+    rank: str | UnsetType = UNSET
+
+
+class ChecklistItemRemoved(_OfItem, frozen=True, rename="camel"):
+    """An item left the checklist; its id is spent."""
+
+
+class CommentAdded(_OfComment, frozen=True, rename="camel"):
+    """Somebody commented on a task, which has so many comments by now."""
+
+    text: str
+    comment_count: int
+    mentions: tuple[str, ...] = ()
+    notifies: Notified = UNSET
+
+
+class CommentEdited(_OfComment, frozen=True, rename="camel"):
+    """A comment's text became another."""
+
+    text: str
+    mentions: tuple[str, ...] = ()
+    notifies: Notified = UNSET
+
+
+class CommentDeleted(_OfComment, frozen=True, rename="camel"):
+    """A comment is gone; the task has so many by now."""
+
+    comment_count: int
+
+
 class MessageSent(_OfMessage, frozen=True, rename="camel"):
     """Somebody said something in the project's chat."""
 
     text: str
+    reply_to: str | None = None
+    mentions: tuple[str, ...] = ()
+    notifies: Notified = UNSET
+
+
+class MessageEdited(_OfMessage, frozen=True, rename="camel"):
+    """What was said became something else."""
+
+    text: str
+    mentions: tuple[str, ...] = ()
+    notifies: Notified = UNSET
+
+
+class MessageReacted(_OfMessage, frozen=True, rename="camel"):
+    """A message's reactions became these: people by emoji."""
+
+    reactions: dict[str, tuple[str, ...]]
+
+
+class MessageDeleted(_OfMessage, frozen=True, rename="camel"):
+    """What was said is gone; its id is spent."""
 
 
 Event: TypeAlias = (
     ProjectCreated
     | ProjectEdited
+    | ProjectArchived
+    | ProjectRestored
+    | ColumnAdded
+    | ColumnEdited
+    | ColumnMoved
+    | ColumnRemoved
+    | ColumnRebalanced
+    | LabelCreated
+    | LabelEdited
+    | LabelDeleted
     | MemberAdded
     | MemberRoleChanged
     | MemberRemoved
+    | InvitationCreated
+    | InvitationAccepted
+    | InvitationRevoked
     | TaskCreated
     | TaskEdited
     | TaskMoved
     | TaskAssigned
+    | TaskArchived
+    | TaskRestored
     | TaskDeleted
+    | DueReminded
+    | ChecklistItemAdded
+    | ChecklistItemEdited
+    | ChecklistItemRemoved
+    | CommentAdded
+    | CommentEdited
+    | CommentDeleted
     | MessageSent
+    | MessageEdited
+    | MessageReacted
+    | MessageDeleted
 )
+
+Administrative: TypeAlias = (
+    ProjectCreated
+    | ProjectEdited
+    | ProjectArchived
+    | ProjectRestored
+    | LabelCreated
+    | LabelEdited
+    | LabelDeleted
+    | MemberAdded
+    | MemberRoleChanged
+    | MemberRemoved
+    | InvitationCreated
+    | InvitationAccepted
+    | InvitationRevoked
+)
+"""Those of the project itself."""
 
 EVENT_TYPES: dict[str, type[Event]] = {each.__name__: each for each in get_args(Event)}
 

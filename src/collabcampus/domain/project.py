@@ -7,7 +7,7 @@ every event into its private copy; whoever owns a state alone merges into it in 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 from copy import copy
-from typing import assert_never
+from typing import Any, TypeVar, assert_never
 
 from msgspec import UNSET, Struct, field, structs
 
@@ -15,7 +15,7 @@ from collabcampus.domain import events as e
 from collabcampus.domain.ranks import Place
 from collabcampus.domain.types import Role
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
 """Raise it whenever a state folded before would differ: stored snapshots of another version are dropped."""
 
 
@@ -32,6 +32,16 @@ class Member(Struct, frozen=True, rename="camel"):
     role: Role
 
 
+class Item(Struct, frozen=True, rename="camel"):
+    """An item of a task's checklist; `rank` sorts bytewise within it."""
+
+    item_id: str
+    task_id: str
+    text: str
+    done: bool
+    rank: str
+
+
 class Task(Struct, frozen=True, rename="camel"):
     """A task as clients see it. `status` is a column's id, `rank` sorts bytewise within it."""
 
@@ -44,9 +54,49 @@ class Task(Struct, frozen=True, rename="camel"):
     labels: tuple[str, ...]
     priority: str | None
     due_date: str | None
+    start_date: str | None
+    estimate: float | None
     created_by: str
     created_at: str
     updated_at: str
+    archived: bool = False
+    reminded: str | None = None
+    comment_count: int = 0
+    checklist: tuple[Item, ...] = ()
+
+
+class Label(Struct, frozen=True, rename="camel"):
+    """A label that tasks may have."""
+
+    label_id: str
+    name: str
+    color: str | None
+
+
+class Invitation(Struct, frozen=True, rename="camel"):
+    """A way in for whoever has its secret; `expires_at` is a day or a moment, whose end it ends with."""
+
+    invitation_id: str
+    role: Role
+    secret_hash: str
+    address_digest: str | None
+    expires_at: str | None
+    max_uses: int | None
+    created_by: str
+    created_at: str
+    uses: int = 0
+
+
+class Comment(Struct, frozen=True, rename="camel"):
+    """Something said about a task."""
+
+    comment_id: str
+    task_id: str
+    text: str
+    mentions: tuple[str, ...]
+    author: str
+    at: str
+    edited_at: str | None = None
 
 
 class Message(Struct, frozen=True, rename="camel"):
@@ -57,6 +107,10 @@ class Message(Struct, frozen=True, rename="camel"):
     author: str
     at: str
     position: int
+    reply_to: str | None = None
+    mentions: tuple[str, ...] = ()
+    reactions: dict[str, tuple[str, ...]] = {}
+    edited_at: str | None = None
 
 
 class Project(Struct):
@@ -68,11 +122,24 @@ class Project(Struct):
     description: str = ""
     columns: tuple[e.Column, ...] = ()
     created_at: str = ""
+    archived: bool = False
     members: dict[str, Member] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     places: dict[str, list[Place]] = field(default_factory=dict)
     spent: set[str] = field(default_factory=set)
     messages: dict[str, Message] = field(default_factory=dict)
+    labels: dict[str, Label] = field(default_factory=dict)
+    invitations: dict[str, Invitation] = field(default_factory=dict)
+    comments: dict[str, Comment] = field(default_factory=dict)
+    items: dict[str, str] = field(default_factory=dict)
+    """The task of each checklist item there is."""
+    set_at: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By task, the position that set each field last, where that was not its creation."""
+
+    @property
+    def open_tasks(self) -> int:
+        """How many tasks are on the board."""
+        return sum(map(len, self.places.values()))
 
     def role_of(self, user_id: str) -> Role | None:
         """The person's role, None without a place in the project."""
@@ -115,6 +182,11 @@ def private_copy(project: Project) -> Project:
     draft.places = {status: column.copy() for status, column in project.places.items()}
     draft.spent = project.spent.copy()
     draft.messages = project.messages.copy()
+    draft.labels = project.labels.copy()
+    draft.invitations = project.invitations.copy()
+    draft.comments = project.comments.copy()
+    draft.items = project.items.copy()
+    draft.set_at = project.set_at.copy()  # what is in it is replaced, never changed
     return draft
 
 
@@ -122,15 +194,34 @@ def _merge(draft: Project, recorded: e.Recorded) -> None:
     event = recorded.event
     match event:
         case e.TaskMoved():
-            _move_task(draft, event, recorded.at)
+            _move_task(draft, event, recorded)
         case e.TaskEdited() | e.TaskAssigned():
-            _merge_task(draft, event, recorded.at)
+            _merge_task(draft, event, recorded)
         case e.TaskCreated():
             _add_task(draft, event, recorded)
+        case e.TaskArchived() | e.TaskRestored():
+            _put_away(draft, event, recorded.at)
         case e.TaskDeleted():
             _drop_task(draft, event.task_id)
-        case e.MessageSent(message_id=message_id, text=text):
-            draft.messages[message_id] = Message(message_id, text, recorded.actor, recorded.at, recorded.position)
+        case e.DueReminded():
+            _replace_task(draft, event.task_id, reminded=event.reminded)
+        case e.ChecklistItemAdded() | e.ChecklistItemEdited() | e.ChecklistItemRemoved():
+            _merge_checklist(draft, event)
+        case e.CommentAdded() | e.CommentEdited() | e.CommentDeleted():
+            _merge_comment(draft, event, recorded)
+        case e.MessageSent() | e.MessageEdited() | e.MessageReacted() | e.MessageDeleted():
+            _merge_message(draft, event, recorded)
+        case e.ColumnAdded() | e.ColumnEdited() | e.ColumnMoved() | e.ColumnRemoved():
+            draft.columns = event.columns
+        case e.ColumnRebalanced():
+            _rebalance(draft, event)
+        case _:
+            _merge_project(draft, event, recorded)
+    draft.head = recorded.position
+
+
+def _merge_project(draft: Project, event: e.Administrative, recorded: e.Recorded) -> None:
+    match event:
         case e.MemberAdded(user_id=user_id, role=role) | e.MemberRoleChanged(user_id=user_id, role=role):
             draft.members[user_id] = Member(user_id, role)
         case e.MemberRemoved(user_id=user_id):
@@ -141,38 +232,100 @@ def _merge(draft: Project, recorded: e.Recorded) -> None:
         case e.ProjectEdited(name=name, description=description):
             draft.name = draft.name if name is UNSET else name
             draft.description = draft.description if description is UNSET else description
+        case e.ProjectArchived() | e.ProjectRestored():
+            draft.archived = event.archived
+        case e.LabelCreated(label_id=label_id):
+            draft.labels[label_id] = Label(label_id, event.name, event.color)
+        case e.LabelEdited(label_id=label_id):
+            _update(draft.labels, label_id, _values(event))
+        case e.LabelDeleted(label_id=label_id):
+            _spend(draft, draft.labels, label_id)
+        case e.InvitationCreated():
+            values = {name: value for name, value in _values(event).items() if name != "notifies"}
+            draft.invitations[event.invitation_id] = Invitation(
+                **values, created_by=recorded.actor, created_at=recorded.at
+            )
+        case e.InvitationAccepted(invitation_id=invitation_id, uses=uses):
+            _update(draft.invitations, invitation_id, {"uses": uses})
+        case e.InvitationRevoked(invitation_id=invitation_id):
+            _spend(draft, draft.invitations, invitation_id)
         case _:
             assert_never(event)
-    draft.head = recorded.position
+
+
+T = TypeVar("T", bound=Struct)
+
+
+def _values(event: e.Event) -> dict[str, Any]:
+    return {name: value for name in event.__struct_fields__ if (value := getattr(event, name)) is not UNSET}
+
+
+def _update(things: dict[str, T], key: str, values: dict[str, Any]) -> None:
+    if key in things:
+        things[key] = structs.replace(things[key], **values)
+
+
+def _spend(draft: Project, things: dict[str, T], key: str) -> None:
+    things.pop(key, None)
+    draft.spent.add(key)
 
 
 def _add_task(draft: Project, event: e.TaskCreated, recorded: e.Recorded) -> None:
-    values = {name: getattr(event, name) for name in event.__struct_fields__}
-    task = Task(**values, created_by=recorded.actor, created_at=recorded.at, updated_at=recorded.at)
+    task = Task(
+        event.task_id, event.title, event.description, event.status, event.rank, event.assignees, event.labels,
+        event.priority, event.due_date, event.start_date, event.estimate,
+        recorded.actor, recorded.at, recorded.at,
+    )  # fmt: skip
     draft.tasks[task.task_id] = task
     _put(draft, task)
 
 
-def _move_task(draft: Project, event: e.TaskMoved, at: str) -> None:
-    task = draft.tasks.get(event.task_id)
-    if task:
-        _take(draft, task)
-        moved = structs.replace(task, status=event.status, rank=event.rank, updated_at=at)
-        draft.tasks[task.task_id] = moved
-        _put(draft, moved)
-
-
-def _merge_task(draft: Project, event: e.TaskEdited | e.TaskAssigned, at: str) -> None:
+def _move_task(draft: Project, event: e.TaskMoved, recorded: e.Recorded) -> None:
     task = draft.tasks.get(event.task_id)
     if task is None:
         return
-    values = {name: value for name in event.__struct_fields__ if (value := getattr(event, name)) is not UNSET}
-    draft.tasks[task.task_id] = structs.replace(task, **values, updated_at=at)
+    _take(draft, task)
+    moved = structs.replace(task, status=event.status, rank=event.rank, updated_at=recorded.at)
+    draft.tasks[task.task_id] = moved
+    _put(draft, moved)
+    if event.status != task.status:
+        _note(draft, task.task_id, ("status",), recorded.position)
+
+
+def _merge_task(draft: Project, event: e.TaskEdited | e.TaskAssigned, recorded: e.Recorded) -> None:
+    task = draft.tasks.get(event.task_id)
+    if task is None:
+        return
+    values = _values(event)
+    del values["task_id"]
+    values.pop("notifies", None)
+    draft.tasks[task.task_id] = structs.replace(task, **values, updated_at=recorded.at)
+    _note(draft, task.task_id, values, recorded.position)
+
+
+def _note(draft: Project, task_id: str, fields: Iterable[str], position: int) -> None:
+    draft.set_at[task_id] = {**draft.set_at.get(task_id, {}), **dict.fromkeys(fields, position)}
+
+
+def _put_away(draft: Project, event: e.TaskArchived | e.TaskRestored, at: str) -> None:
+    task = draft.tasks.get(event.task_id)
+    if task is None:
+        return
+    _take(draft, task)
+    _replace_task(draft, **_values(event), updated_at=at)
+    if not event.archived:
+        _put(draft, draft.tasks[task.task_id])
+
+
+def _replace_task(draft: Project, task_id: str, **values: Any) -> None:
+    if task_id in draft.tasks:
+        draft.tasks[task_id] = structs.replace(draft.tasks[task_id], **values)
 
 
 def _drop_task(draft: Project, task_id: str) -> None:
     task = draft.tasks.pop(task_id, None)
     draft.spent.add(task_id)
+    draft.set_at.pop(task_id, None)
     if task:
         _take(draft, task)
 
@@ -182,5 +335,72 @@ def _put(draft: Project, task: Task) -> None:
 
 
 def _take(draft: Project, task: Task) -> None:
-    column = draft.places[task.status]
-    del column[bisect_left(column, (task.rank, task.task_id))]
+    if not task.archived:
+        column = draft.places[task.status]
+        del column[bisect_left(column, (task.rank, task.task_id))]
+
+
+def _rebalance(draft: Project, event: e.ColumnRebalanced) -> None:
+    for task_id, rank in event.ranks.items():
+        task = draft.tasks.get(task_id)
+        if task:
+            draft.tasks[task_id] = structs.replace(task, rank=rank)
+    column = draft.places.get(event.status, [])
+    draft.places[event.status] = sorted((event.ranks.get(task_id, rank), task_id) for rank, task_id in column)
+
+
+def _merge_checklist(
+    draft: Project, event: e.ChecklistItemAdded | e.ChecklistItemEdited | e.ChecklistItemRemoved
+) -> None:
+    task = draft.tasks.get(event.task_id)
+    if task is None:
+        return
+    items = {each.item_id: each for each in task.checklist}
+    match event:
+        case e.ChecklistItemAdded():
+            items[event.item_id] = Item(event.item_id, event.task_id, event.text, event.done, event.rank)
+            draft.items[event.item_id] = event.task_id
+        case e.ChecklistItemEdited():
+            _update(items, event.item_id, _values(event))
+        case e.ChecklistItemRemoved():
+            _spend(draft, items, event.item_id)
+            draft.items.pop(event.item_id, None)
+    _replace_task(draft, task.task_id, checklist=tuple(sorted(items.values(), key=_place)))
+
+
+def _place(item: Item) -> Place:
+    return item.rank, item.item_id
+
+
+def _merge_comment(
+    draft: Project, event: e.CommentAdded | e.CommentEdited | e.CommentDeleted, recorded: e.Recorded
+) -> None:
+    match event:
+        case e.CommentAdded(comment_id=comment_id, task_id=task_id):
+            comment = Comment(comment_id, task_id, event.text, event.mentions, recorded.actor, recorded.at)
+            draft.comments[comment_id] = comment
+            _replace_task(draft, task_id, comment_count=event.comment_count)
+        case e.CommentEdited(comment_id=comment_id, text=text, mentions=mentions):
+            _update(draft.comments, comment_id, {"text": text, "mentions": mentions, "edited_at": recorded.at})
+        case e.CommentDeleted(comment_id=comment_id, task_id=task_id):
+            _spend(draft, draft.comments, comment_id)
+            _replace_task(draft, task_id, comment_count=event.comment_count)
+
+
+def _merge_message(
+    draft: Project,
+    event: e.MessageSent | e.MessageEdited | e.MessageReacted | e.MessageDeleted,
+    recorded: e.Recorded,
+) -> None:
+    message_id = event.message_id
+    match event:
+        case e.MessageSent(text=text, reply_to=reply_to, mentions=mentions):
+            draft.messages[message_id] = Message(
+                message_id, text, recorded.actor, recorded.at, recorded.position, reply_to, mentions
+            )
+        case e.MessageEdited(text=text, mentions=mentions):
+            _update(draft.messages, message_id, {"text": text, "mentions": mentions, "edited_at": recorded.at})
+        case e.MessageReacted(reactions=reactions):
+            _update(draft.messages, message_id, {"reactions": reactions})
+        case e.MessageDeleted():
+            _spend(draft, draft.messages, message_id)

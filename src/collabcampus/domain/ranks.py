@@ -2,9 +2,9 @@
 
 from bisect import bisect_left
 
-from fractional_indexing import generate_key_between
+from fractional_indexing import generate_key_between, generate_n_keys_between
 
-from collabcampus.domain import errors
+from collabcampus.domain import errors, limits
 
 Place = tuple[str, str]
 """(rank, task id); a column is a sorted list of them."""
@@ -13,6 +13,23 @@ Place = tuple[str, str]
 def between(below: str | None, above: str | None) -> str:
     """A rank that sorts after `below` and before `above`; None is the column's end on that side."""
     return str(generate_key_between(below, above))
+
+
+def many(below: str | None, above: str | None, count: int) -> list[str]:
+    """So many ranks in order between the two."""
+    return list(generate_n_keys_between(below, above, count))
+
+
+def spread(column: list[Place], index: int) -> dict[str, str]:
+    """Shorter ranks, by id, for as many places around `index` as it takes; the order stays."""
+    reach = 8
+    while True:
+        first, end = max(0, index - reach), min(len(column), index + reach)
+        below, above = _at(column, first - 1), _at(column, end)
+        ranks = many(below and below[0], above and above[0], end - first)
+        if max(map(len, ranks), default=0) <= limits.SPREAD_RANK_LENGTH or end - first == len(column):
+            return {task_id: rank for (_, task_id), rank in zip(column[first:end], ranks, strict=True)}
+        reach *= 4
 
 
 def last(column: list[Place]) -> str:

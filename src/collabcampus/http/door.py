@@ -35,12 +35,15 @@ class Door:
         self, command: c.Command, intent: Intent, project_id: str | None = None, *, status: int = 200
     ) -> Response[Any]:
         """Carry a command out and answer with what it made or changed, and the position."""
-        command = await self.identity.resolve(command)
+        complete = await self.projects.completed(command, intent.actor)
+        complete = await self.identity.resolve(complete, intent.actor)
         answer = await self.projects.submit(
-            command, intent.actor, project_id, command_id=intent.command_id, expected=intent.expected
-        )
+            complete, intent.actor, project_id,
+            command_id=intent.command_id, expected=intent.expected, asked=command,
+        )  # fmt: skip
         names = await self.identity.names(views.people(answer))
-        return as_json(views.outcome(answer, names), answer.position, status)
+        secret = self.identity.invitation_secret if isinstance(command, c.CreateInvitation) else None
+        return as_json(views.outcome(answer, names, secret), answer.position, status)
 
 
 def as_json(body: bytes, position: int, status: int = 200) -> Response[Any]:

@@ -1,5 +1,8 @@
 """Who people are: accounts, passwords, tokens and sessions; knows no HTTP and no Socket.IO."""
 
+import base64
+import hashlib
+import hmac
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
@@ -10,6 +13,7 @@ from msgspec import UNSET, Struct
 
 from collabcampus.domain import commands as c
 from collabcampus.domain.errors import InvalidPayload
+from collabcampus.domain.project import Actor
 from collabcampus.identity import errors
 from collabcampus.identity.accounts import Accounts, User, clean_email
 from collabcampus.identity.passwords import Passwords, require_strong
@@ -45,10 +49,12 @@ class Identity:
         self.sessions = Sessions(database, timedelta(seconds=refresh_grace))
         self._passwords = Passwords()
         self._tokens: Tokens | None = None
+        self._invitations = b""
 
     async def open(self) -> None:
         """Get the keys, made on the first start of all, and learn which sessions have ended."""
         self._tokens = Tokens(self._secret.encode() if self._secret else await self._stored("access"))
+        self._invitations = await self._stored("invitation")
         self.sessions.secret = await self._stored("refresh")
         await self.sessions.load()
 
@@ -113,13 +119,38 @@ class Identity:
         """People's names by id."""
         return await self.accounts.names(user_ids)
 
-    async def resolve(self, command: c.Command) -> c.Command:
-        """Name the person a command adds by id. Somebody unknown is left unnamed: only who may add hears of it.
+    async def resolve(self, command: c.Command, actor: Actor) -> c.Command:
+        """Give a command what it needs to know of people. InvalidPayload where one that adds names nobody, or two."""
+        match command:
+            case c.AddMember():
+                return await self._resolve_added(command)
+            case c.CreateInvitation():
+                return await self._resolve_invited(command)
+            case c.AcceptInvitation():
+                user = await self.user(actor.user_id)
+                digest = _address_digest(command.invitation_id, user.email)
+                return msgspec.structs.replace(command, address_digest=digest)
+            case _:
+                return command
 
-        InvalidPayload where the command names nobody, or two.
-        """
-        if not isinstance(command, c.AddMember):
-            return command
+    def invitation_secret(self, invitation_id: str) -> str:
+        """What an invitation's link has, made again whenever it is asked for; it is stored nowhere."""
+        made = hmac.digest(self._invitations, invitation_id.encode(), "sha256")
+        return base64.urlsafe_b64encode(made).decode().rstrip("=")
+
+    async def _resolve_invited(self, command: c.CreateInvitation) -> c.Command:
+        assert command.invitation_id is not UNSET, "it has its id by now"
+        found = await self.find(command.email) if command.email is not UNSET else None
+        email = UNSET if command.email is UNSET else clean_email(command.email)
+        return msgspec.structs.replace(
+            command,
+            secret_hash=hashlib.sha256(self.invitation_secret(command.invitation_id).encode()).hexdigest(),
+            address_digest=UNSET if email is UNSET else _address_digest(command.invitation_id, email),
+            invited=found.id if found else UNSET,
+        )
+
+    async def _resolve_added(self, command: c.AddMember) -> c.Command:
+        """Somebody unknown is left unnamed: only who may add hears of it."""
         if command.user_id is not UNSET and command.email is UNSET:
             found = await self.accounts.user(command.user_id)
         elif command.email is not UNSET and command.user_id is UNSET:
@@ -146,3 +177,8 @@ class Identity:
             secrets.token_bytes(SHORTEST_SECRET),
         )
         return bytes((await self._database.fetch("SELECT secret FROM secrets WHERE name = %s", name))[0][0])
+
+
+def _address_digest(invitation_id: str, email: str) -> str:
+    """An address as the log has it: bound to one invitation, so that no two can be compared."""
+    return hashlib.sha256(f"{invitation_id}/{email}".encode()).hexdigest()

@@ -1,17 +1,18 @@
 """A command on its way: what was asked, who waits for its answer, and what it came to."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias, TypeVar
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
 from collabcampus.domain import commands as c
 from collabcampus.domain import errors
 from collabcampus.domain import events as e
-from collabcampus.domain.project import Actor, Member, Message, Project, Task
+from collabcampus.domain.decisions.checks import task_of
+from collabcampus.domain.project import Actor, Comment, Invitation, Item, Label, Member, Message, Project, Task
 from collabcampus.log.append import Decided
 
-Subject: TypeAlias = Task | Message | Member | Project | None
+Subject: TypeAlias = Task | Item | Comment | Message | Member | Label | Invitation | Project | None
 """What a command made or changed, as it was right after it; a project without its tasks."""
 
 
@@ -68,23 +69,54 @@ class Taken(Struct, frozen=True):
 
 
 def subject_of(command: c.Command, after: Project, events: Sequence[e.Recorded]) -> Subject:
-    """What the command made or changed, in the state right after it. TaskNotFound where it is gone by then."""
+    """What the command made or changed, in the state right after it. A NotFound where it is gone by then."""
     match command:
-        case c.EditTask() | c.MoveTask() | c.AssignTask():
-            if command.task_id not in after.tasks:
-                raise errors.TaskNotFound
-            return after.tasks[command.task_id]
-        case c.CreateTask():
-            return after.tasks[events[0].event.key]
-        case c.SendMessage():
-            return after.messages[events[0].event.key]
-        case c.AddMember() | c.ChangeMember():
-            assert command.user_id is not UNSET, "named at the door, or refused"
-            return after.members[command.user_id]
-        case c.CreateProject() | c.EditProject():
+        case c.EditTask() | c.MoveTask() | c.AssignTask() | c.ArchiveTask() | c.RestoreTask():
+            return task_of(after, command.task_id)
+        case c.CreateTask() | c.CopyTask():
+            created = next(each.event for each in events if isinstance(each.event, e.TaskCreated))
+            return after.tasks[created.task_id]
+        case c.AddChecklistItem() | c.EditChecklistItem():
+            items = {each.item_id: each for each in task_of(after, command.task_id).checklist}
+            return _there(items, _made(events) or str(command.item_id), errors.ItemNotFound)
+        case c.AddComment() | c.EditComment():
+            return _there(after.comments, _made(events) or str(command.comment_id), errors.CommentNotFound)
+        case c.SendMessage() | c.EditMessage() | c.ReactToMessage():
+            return _there(after.messages, _made(events) or str(command.message_id), errors.MessageNotFound)
+        case c.CreateLabel() | c.EditLabel():
+            return _there(after.labels, _made(events) or str(command.label_id), errors.LabelNotFound)
+        case c.CreateInvitation():
+            return _there(after.invitations, _made(events), errors.InvitationNotFound)
+        case c.AddMember() | c.ChangeMember() | c.TransferOwnership():
+            return _there(after.members, str(command.user_id), errors.MemberNotFound)
+        case (
+            c.CreateProject()
+            | c.EditProject()
+            | c.ArchiveProject()
+            | c.RestoreProject()
+            | c.AddColumn()
+            | c.EditColumn()
+            | c.MoveColumn()
+            | c.RemoveColumn()
+            | c.AcceptInvitation()
+        ):
             return without_tasks(after)
         case _:
             return None
+
+
+T = TypeVar("T")
+
+
+def _made(events: Sequence[e.Recorded]) -> str:
+    """The id of what a creation made, which is not the one that a repetition brings; "" for a no-op."""
+    return events[0].event.key if events else ""
+
+
+def _there(things: Mapping[str, T], key: str, missing: type[errors.NotFound]) -> T:
+    if key not in things:
+        raise missing
+    return things[key]
 
 
 def without_tasks(project: Project) -> Project:
@@ -96,5 +128,7 @@ def without_tasks(project: Project) -> Project:
         project.description,
         project.columns,
         project.created_at,
+        project.archived,
         project.members.copy(),
+        labels=project.labels.copy(),
     )

@@ -1,6 +1,6 @@
 """What live projects read of the log: their state when they are loaded, what they lack, and old answers."""
 
-from typing import Any
+from typing import Any, get_args
 
 from collabcampus.domain import commands as c
 from collabcampus.domain import events as e
@@ -13,7 +13,32 @@ from collabcampus.log.database import Database
 SHORTEST_TAIL, TAIL_A_TASK = 1_000, 4
 """A new snapshot is worth its bytes once so many events, or so many times the tasks, came after the stored one."""
 
-_OF_PROJECT = ("ProjectCreated", "ProjectEdited", "MemberAdded", "MemberRoleChanged", "MemberRemoved")
+_SUBJECTS: dict[type[c.Command], str] = {
+    c.AddMember: "user_id",
+    c.ChangeMember: "user_id",
+    c.TransferOwnership: "user_id",
+    c.EditLabel: "label_id",
+    c.EditComment: "comment_id",
+    c.EditMessage: "message_id",
+    c.ReactToMessage: "message_id",
+}
+"""Commands whose answer is made of the events about one thing alone, and the field that names it."""
+_ABOUT_PROJECT = (
+    c.CreateProject,
+    c.EditProject,
+    c.ArchiveProject,
+    c.RestoreProject,
+    c.AddColumn,
+    c.EditColumn,
+    c.MoveColumn,
+    c.RemoveColumn,
+    c.AcceptInvitation,
+)
+_ON_TASKS = ("ChecklistItemAdded", "ChecklistItemEdited", "ChecklistItemRemoved", "CommentAdded", "CommentDeleted")
+_OF_PROJECT = tuple(
+    kind.__name__
+    for kind in (*get_args(e.Administrative), e.ColumnAdded, e.ColumnEdited, e.ColumnMoved, e.ColumnRemoved)
+)
 
 
 async def catch_up(database: Database, live: LiveProject[Any]) -> None:
@@ -49,12 +74,17 @@ async def answer(database: Database, project_id: str, command: c.Command, known:
 async def _subjects_past(
     database: Database, project_id: str, command: c.Command, own: list[e.Recorded], position: int
 ) -> list[e.Recorded]:
+    if subject := _SUBJECTS.get(type(command)):
+        return await read.events_of(database, project_id, position, keys=(getattr(command, subject),))
     match command:
-        case c.CreateProject() | c.EditProject():
+        case c.EditTask() | c.MoveTask() | c.AssignTask() | c.ArchiveTask() | c.RestoreTask():
+            return await read.events_of(
+                database, project_id, position, keys=(command.task_id,), types=(*_ON_TASKS, "ColumnRebalanced")
+            )
+        case c.AddChecklistItem() | c.EditChecklistItem():
+            keys = (command.task_id, own[0].event.key if own else str(command.item_id))
+            return await read.events_of(database, project_id, position, keys=keys)
+        case _ if isinstance(command, _ABOUT_PROJECT):
             return await read.events_of(database, project_id, position, types=_OF_PROJECT)
-        case c.AddMember(user_id=str(key)) | c.ChangeMember(user_id=key):
-            return await read.events_of(database, project_id, position, keys=(key,))
-        case c.EditTask(task_id=key) | c.MoveTask(task_id=key) | c.AssignTask(task_id=key):
-            return await read.events_of(database, project_id, position, keys=(key,))
         case _:
             return own

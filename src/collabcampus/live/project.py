@@ -89,7 +89,7 @@ class LiveProject(Generic[F]):
         ahead = self._current()
         if attempt.expected is not None and attempt.expected != ahead.head:
             raise errors.StalePosition(position=ahead.head)
-        events = decide(attempt.command, ahead, attempt.actor)
+        events = decide(attempt.command, ahead, attempt.actor, at)
         base, actor = ahead.head, attempt.actor.user_id
         recorded = e.record(self.project_id, base, actor, attempt.command_id, at, events)
         merge(ahead, recorded)

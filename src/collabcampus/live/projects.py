@@ -10,9 +10,12 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 import structlog
+from msgspec import structs
 
 from collabcampus.domain import commands as c
 from collabcampus.domain import errors
+from collabcampus.domain.decide import require_member
+from collabcampus.domain.decisions.checks import task_of
 from collabcampus.domain.project import Actor, Project
 from collabcampus.live import history
 from collabcampus.live.attempts import Answer, Attempt, Done, Taken
@@ -95,11 +98,13 @@ class Projects(Generic[F]):
         *,
         command_id: str | None = None,
         expected: int | None = None,
+        asked: c.Command | None = None,
     ) -> Answer:
         """The one way in: decide, append, publish, and answer once it is durable.
 
         Without a project a creation makes one, and a task's id finds its own. A commandId that was answered
-        before gets the same answer. `expected` is the position the client wants the project to be at:
+        before gets the same answer; `asked` is what the client sent, where the door has
+        completed it. `expected` is the position the client wants the project to be at:
         StalePosition otherwise. Raises a Refused for whatever is declined.
         """
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -107,8 +112,25 @@ class Projects(Generic[F]):
         if project_id is None:
             project_id = await self.project_for(command, actor, command_id)
             done = partial(_unnamed, done)
-        self.offer(command, actor, project_id, done, command_id=command_id, expected=expected)
+        self.offer(command, actor, project_id, done, command_id=command_id, expected=expected, asked=asked)
         return await answered
+
+    async def completed(self, command: c.Command, actor: Actor) -> c.Command:
+        """Give a creation its id, and a copy its original, which may be another project's."""
+        command = c.with_id(command, self._fresh_id())
+        if not isinstance(command, c.CopyTask):
+            return command
+        try:
+            state = await self.read(await self.project_of(command.task_id))
+            require_member(state, actor)
+        except errors.ProjectNotFound:
+            raise errors.TaskNotFound from None
+        task = task_of(state, command.task_id)
+        copied = c.Copied(
+            self._fresh_id(), task.title, task.description, task.priority, task.due_date, task.start_date,
+            task.estimate, tuple((self._fresh_id(), item.text, item.done) for item in task.checklist),
+        )  # fmt: skip
+        return structs.replace(command, copied=copied)
 
     def offer(
         self,
@@ -119,6 +141,7 @@ class Projects(Generic[F]):
         *,
         command_id: str | None = None,
         expected: int | None = None,
+        asked: c.Command | None = None,
     ) -> None:
         """Take a command without waiting; `done` is called when it is durable or declined, maybe at once.
 
@@ -132,7 +155,7 @@ class Projects(Generic[F]):
             c.with_id(command, self._fresh_id()),
             actor,
             command_id or self._fresh_id(),
-            hashlib.sha256(actor.user_id.encode() + c.canonical(command)).digest(),
+            hashlib.sha256(actor.user_id.encode() + c.canonical(asked or command)).digest(),
             brought=command_id is not None,
             expected=expected,
             deadline=asyncio.get_running_loop().time() + ANSWER_WITHIN_S,
@@ -233,9 +256,9 @@ class Projects(Generic[F]):
 
     async def _decide_waiting(self, live: LiveProject[F]) -> None:
         doubtful = [each.command_id for each in live.waiting]
-        created = [each.command.task_id for each in live.waiting if isinstance(each.command, c.CreateTask)]
+        created = [each for attempt in live.waiting if (each := _creates(attempt.command))]
         # Ids first: one that a lost commit of ours has claimed meanwhile is then known to be answered.
-        taken_ids = await read.taken_ids(self._database, list(map(str, created))) if created else set()
+        taken_ids = await read.taken_ids(self._database, created) if created else set()
         answered = await read.answered(self._database, live.project_id, doubtful)
         while live.waiting:
             attempt = live.waiting[0]
@@ -244,8 +267,8 @@ class Projects(Generic[F]):
                 await self._answer_again(live, attempt, known)
                 continue
             try:
-                if isinstance(attempt.command, c.CreateTask) and attempt.command.task_id in taken_ids:
-                    raise errors.IdTaken(taskId=attempt.command.task_id)
+                if (new_id := _creates(attempt.command)) in taken_ids:
+                    raise errors.IdTaken(taskId=new_id)
                 taken = self._decide(live, attempt)
             except errors.Refused as refused:
                 if live.uncommitted:
@@ -363,6 +386,15 @@ async def _guarded(work: Coroutine[Any, Any, None]) -> None:
             await work
     except Exception:
         _logger.exception("live_project_failed")
+
+
+def _creates(command: c.Command) -> str | None:
+    """The id of the task that a command makes: unique everywhere."""
+    match command:
+        case c.CreateTask(task_id=str(task_id)) | c.CopyTask(copied=c.Copied(task_id=task_id)):
+            return task_id
+        case _:
+            return None
 
 
 def _join(first: Attempt, again: Attempt) -> None:

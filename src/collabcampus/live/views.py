@@ -3,13 +3,13 @@
 Whatever may be large is JSON in bytes, encoded straight from the state; the rest is plain data.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
 import msgspec
 
-from collabcampus.domain.project import Member, Message, Project, Task
+from collabcampus.domain.project import Comment, Invitation, Item, Label, Member, Message, Project, Task
 from collabcampus.live.attempts import Answer
 
 MESSAGES_SHOWN = 50
@@ -18,12 +18,25 @@ Names = Mapping[str, str]
 """People's names by user id: they belong to the accounts and not to the log."""
 
 _encode = msgspec.json.Encoder().encode
-_OWN_THINGS = b',"checklist":[],"commentCount":0'
 
 
 def task(shown: Task) -> bytes:
-    """A task as JSON. Its checklist and comments are things of their own."""
-    return _encode(shown)[:-1] + _OWN_THINGS + b"}"
+    """A task as JSON, its checklist with it."""
+    return _encode(shown)
+
+
+def invitation(shown: Invitation) -> dict[str, Any]:
+    """An invitation without what is secret of it."""
+    return {
+        "invitationId": shown.invitation_id,
+        "role": shown.role,
+        "expiresAt": shown.expires_at,
+        "maxUses": shown.max_uses,
+        "uses": shown.uses,
+        "byAddress": shown.address_digest is not None,
+        "createdBy": shown.created_by,
+        "createdAt": shown.created_at,
+    }
 
 
 def members(project: Project, names: Names) -> list[dict[str, Any]]:
@@ -44,7 +57,9 @@ def project(shown: Project, names: Names) -> dict[str, Any]:
         "name": shown.name,
         "description": shown.description,
         "columns": msgspec.to_builtins(shown.columns),
+        "labels": msgspec.to_builtins(list(shown.labels.values())),
         "createdAt": shown.created_at,
+        "archived": shown.archived,
         "members": members(shown, names),
     }
 
@@ -62,7 +77,8 @@ def board(shown: Project, names: Names) -> bytes:
         "position": shown.head,
         "name": shown.name,
         "columns": shown.columns,
-        "labels": [],
+        "labels": list(shown.labels.values()),
+        "archived": shown.archived,
         "tasks": msgspec.Raw(b"[" + tasks + b"]"),
         "members": members(shown, names),
     }
@@ -74,13 +90,19 @@ def latest_messages(shown: Project) -> list[Message]:
     return list(islice(reversed(shown.messages.values()), MESSAGES_SHOWN))[::-1]
 
 
-def outcome(answer: Answer, names: Names) -> bytes:
-    """What a command is answered, as JSON: the resource it made or changed, and the position."""
+def outcome(answer: Answer, names: Names, secret: Callable[[str], str] | None = None) -> bytes:
+    """What a command is answered, as JSON: the resource it made or changed, and the position.
+
+    `secret` gives that of an invitation by its id, for whoever made it.
+    """
     match answer.subject:
-        case Task() as subject:
-            return b'%s%s,"position":%d}' % (_encode(subject)[:-1], _OWN_THINGS, answer.position)
+        case Task() | Item() | Comment() | Label() as subject:
+            return b'%s,"position":%d}' % (_encode(subject)[:-1], answer.position)
         case Message() as subject:
-            return _encode(subject)
+            return _encode(msgspec.to_builtins(subject) | {"position": answer.position})
+        case Invitation() as subject:
+            opens = {"secret": secret(subject.invitation_id)} if secret else {}
+            return _encode({**invitation(subject), **opens, "position": answer.position})
         case Member() as subject:
             return _encode({**member(subject, names), "position": answer.position})
         case Project() as subject:

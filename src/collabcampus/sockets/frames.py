@@ -105,21 +105,46 @@ def of_event(recorded: e.Recorded) -> tuple[str, str]:
     event = recorded.event
     changes = f'"changes":{recorded.data.decode()},"actor":"{recorded.actor}"'
     match event:
-        case e.TaskCreated(task_id=task_id, status=status) | e.TaskMoved(task_id=task_id, status=status):
-            name, about = "task_updated", f'"taskId":"{task_id}","newStatus":"{status}",{changes}'
-        case e.TaskEdited() | e.TaskAssigned() | e.TaskDeleted():
+        case e.TaskMoved() | e.TaskCreated() | e.TaskRestored():
+            name, about = "task_updated", f'"taskId":"{event.task_id}","newStatus":"{event.status}",{changes}'
+        case (
+            e.TaskEdited()
+            | e.TaskAssigned()
+            | e.TaskArchived()
+            | e.TaskDeleted()
+            | e.DueReminded()
+            | e.ChecklistItemAdded()
+            | e.ChecklistItemEdited()
+            | e.ChecklistItemRemoved()
+            | e.CommentAdded()
+            | e.CommentEdited()
+            | e.CommentDeleted()
+        ):
             name, about = "task_updated", f'"taskId":"{event.task_id}",{changes}'
         case e.MessageSent(message_id=message_id, text=text):
             said = _encoder.encode(text).decode()
-            name, about = "new_message", f'"messageId":"{message_id}","text":{said},"author":"{recorded.actor}"'
+            about = f'"messageId":"{message_id}","text":{said},"author":"{recorded.actor}",{changes}'
+            name = "new_message"
+        case e.MessageEdited() | e.MessageReacted() | e.MessageDeleted():
+            name, about = "project_updated", f'"messageId":"{event.message_id}",{changes}'
         case e.MemberAdded() | e.MemberRoleChanged() | e.MemberRemoved():
             name, about = "member_updated", f'"userId":"{event.user_id}",{changes}'
-        case e.ProjectCreated() | e.ProjectEdited():
+        case e.InvitationCreated() | e.InvitationAccepted() | e.InvitationRevoked():
+            name, about = "member_updated", f'"invitationId":"{event.invitation_id}",{_public(event, recorded.actor)}'
+        case _:
             name, about = "project_updated", changes
     return name, (
         f'{{"projectId":"{recorded.project_id}","position":{recorded.position},"type":"{recorded.type}",{about},'
         f'"at":"{recorded.at}","commandId":"{recorded.command_id}"}}'
     )
+
+
+def _public(event: e.InvitationCreated | e.InvitationAccepted | e.InvitationRevoked, actor: str) -> str:
+    """Everybody in the room may know of an invitation, but neither whom it is for nor its secret's hash."""
+    shown = msgspec.to_builtins(event)
+    for private in ("secretHash", "addressDigest", "notifies"):
+        shown.pop(private, None)
+    return f'"changes":{_encoder.encode(shown).decode()},"actor":"{actor}"'
 
 
 def missed(history: Iterable[e.Recorded]) -> bytes:

@@ -31,8 +31,23 @@ from collabcampus.sockets.server import Server
 RESUME_LIMIT = 5_000
 """Events a resuming client is sent one by one; who lacks more gets the board anew."""
 
-_WAITED_FOR = (c.CreateProject, c.EditProject, c.AddMember, c.ChangeMember)
-"""Commands that name people, who are looked up: they wait, and what their client sends after them waits too."""
+_WAITED_FOR = (
+    c.CreateProject,
+    c.EditProject,
+    c.ArchiveProject,
+    c.RestoreProject,
+    c.AddColumn,
+    c.EditColumn,
+    c.MoveColumn,
+    c.RemoveColumn,
+    c.AddMember,
+    c.ChangeMember,
+    c.TransferOwnership,
+    c.CreateInvitation,
+    c.AcceptInvitation,
+    c.CopyTask,
+)
+"""Commands that name people or things elsewhere, which are looked up: they wait, and so does what follows them."""
 _READERS = {name: payloads.reader(kind) for name, kind in c.COMMANDS.items()}
 _AT_ONCE = {name: _READERS[name] for name, kind in c.COMMANDS.items() if kind not in _WAITED_FOR}
 _JOIN = msgspec.json.Decoder(payloads.JoinProject)
@@ -150,12 +165,14 @@ class Gateway:
         if reader is None:
             raise errors.UnknownEvent
         wanted = reader(asked.arguments)
-        command = await self._identity.resolve(wanted.command)
+        command = await self._projects.completed(wanted.command, connection.actor)
+        command = await self._identity.resolve(command, connection.actor)
         answer = await self._projects.submit(
-            command, connection.actor, wanted.project_id, command_id=wanted.command_id
+            command, connection.actor, wanted.project_id, command_id=wanted.command_id, asked=wanted.command
         )
         names = await self._identity.names(views.people(answer))
-        connection.answer(asked, _good(views.outcome(answer, names)))
+        secret = self._identity.invitation_secret if isinstance(command, c.CreateInvitation) else None
+        connection.answer(asked, _good(views.outcome(answer, names, secret)))
 
     async def _join(self, connection: Connection, asked: Asked) -> None:
         wanted = payloads.payload_of(asked.arguments, _JOIN)

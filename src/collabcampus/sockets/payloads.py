@@ -57,19 +57,8 @@ Read = Callable[[tuple[msgspec.Raw, ...]], Wanted]
 
 def reader(kind: type[c.Command]) -> Read:
     """What decodes a command's payload: the command's own fields, and beside them projectId and commandId."""
-    types = get_type_hints(kind, include_extras=True)
-    own = msgspec.structs.fields(kind)
-    fields: list[Any] = [(each.name, types[each.name], each.default) for each in own]
-    shape = msgspec.defstruct(
-        f"{kind.__name__}Payload",
-        [field if field[2] is not msgspec.NODEFAULT else field[:2] for field in [*fields, *_BESIDE]],
-        frozen=True,
-        kw_only=True,
-        rename="camel",
-        forbid_unknown_fields=True,
-    )
-    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(shape)
-    build = _builder(kind, [each.name for each in own])
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(shape(kind))
+    build = _builder(kind, [each.name for each in _own(kind)])
 
     def read(arguments: tuple[msgspec.Raw, ...]) -> Wanted:
         payload = payload_of(arguments, decoder)
@@ -78,10 +67,31 @@ def reader(kind: type[c.Command]) -> Read:
     return read
 
 
+def shape(kind: type[c.Command]) -> type[Struct]:
+    """What a client may send of a command over a socket."""
+    types = get_type_hints(kind, include_extras=True)
+    fields: list[Any] = [(each.name, types[each.name], each.default) for each in _own(kind)]
+    return msgspec.defstruct(
+        kind.__name__,
+        [field if field[2] is not msgspec.NODEFAULT else field[:2] for field in [*fields, *_BESIDE]],
+        frozen=True,
+        kw_only=True,
+        rename="camel",
+        forbid_unknown_fields=True,
+        namespace={"__doc__": kind.__doc__},
+    )
+
+
+def _own(kind: type[c.Command]) -> list[msgspec.structs.FieldInfo]:
+    return [each for each in msgspec.structs.fields(kind) if each.name not in kind.door_fills]
+
+
 _BESIDE: list[Any] = [("project_id", Id | None, None), ("command_id", Id | None, None)]
 
 
 def _builder(kind: Any, names: list[str]) -> Callable[[Any], c.Command]:
+    if not names:
+        return lambda payload: kind()
     values = attrgetter(*names)
     if len(names) == 1:
         return lambda payload: kind(values(payload))

@@ -1,0 +1,59 @@
+"""Checklists: items in an order of their own."""
+
+from msgspec import UNSET, UnsetType
+
+from collabcampus.domain import commands as c
+from collabcampus.domain import errors, limits, ranks
+from collabcampus.domain import events as e
+from collabcampus.domain.decisions.checks import open_task, unless_same, unspent, within
+from collabcampus.domain.project import Item, Project, Task
+
+
+def add(command: c.AddChecklistItem, project: Project) -> list[e.Event]:
+    """An item more."""
+    assert command.item_id is not UNSET, "a creation brings its id, or was given one at the door"
+    task = open_task(project, command.task_id)
+    unspent(project, project.items, command.item_id, "itemId")
+    within("checklist", len(task.checklist) + 1, limits.ITEMS_PER_CHECKLIST)
+    rank = _rank(task, command.before, command.after, None)
+    assert rank is not None, "only one that is there already needs none"
+    return [e.ChecklistItemAdded(command.item_id, task.task_id, command.text, command.done, rank)]
+
+
+def edit(command: c.EditChecklistItem, project: Project) -> list[e.Event]:
+    """Another text, a tick, another place."""
+    task = open_task(project, command.task_id)
+    item = _item(task, command.item_id)
+    text, done = unless_same(command.text, item.text), unless_same(command.done, item.done)
+    rank: str | UnsetType = UNSET
+    if command.before is not UNSET or command.after is not UNSET:
+        rank = _rank(task, command.before, command.after, item) or UNSET
+    if text is UNSET and done is UNSET and rank is UNSET:
+        return []
+    return [e.ChecklistItemEdited(item.item_id, task.task_id, text, done, rank)]
+
+
+def remove(command: c.RemoveChecklistItem, project: Project) -> list[e.Event]:
+    """An item less."""
+    if command.item_id in project.spent:
+        return []
+    task = open_task(project, command.task_id)
+    return [e.ChecklistItemRemoved(_item(task, command.item_id).item_id, task.task_id)]
+
+
+def _item(task: Task, item_id: str) -> Item:
+    for each in task.checklist:
+        if each.item_id == item_id:
+            return each
+    raise errors.ItemNotFound(itemId=item_id)
+
+
+def _rank(task: Task, before: str | UnsetType, after: str | UnsetType, own: Item | None) -> str | None:
+    if own and own.item_id in {before, after}:
+        raise errors.Contradiction
+    column = [(each.rank, each.item_id) for each in task.checklist]
+    if before is UNSET and after is UNSET:
+        return ranks.last(column)
+    named = [None if each is UNSET else _item(task, each) for each in (before, after)]
+    lower, upper = [(each.rank, each.item_id) if each else None for each in named]
+    return ranks.beside(column, lower, upper, (own.rank, own.item_id) if own else None)

@@ -1,0 +1,85 @@
+"""What several decisions look up or hold against a limit."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+from msgspec import UNSET, UnsetType
+
+from collabcampus.domain import errors, limits
+from collabcampus.domain.project import Actor, Project, Task
+
+T = TypeVar("T")
+
+
+def within(name: str, count: int, limit: int) -> None:
+    """LimitReached, which names the limit, where `count` is beyond it."""
+    if count > limit:
+        raise errors.LimitReached(limit=name, most=limit)
+
+
+def unless_same(wanted: T | UnsetType, now: T) -> T | UnsetType:
+    """What is to change: nothing where it is so already."""
+    return UNSET if wanted == now else wanted
+
+
+def task_of(project: Project, task_id: str) -> Task:
+    """The task, on the board or archived; TaskNotFound."""
+    task = project.tasks.get(task_id)
+    if task is None:
+        raise errors.TaskNotFound
+    return task
+
+
+def open_task(project: Project, task_id: str) -> Task:
+    """The task on the board; TaskNotFound or TaskIsArchived."""
+    task = task_of(project, task_id)
+    if task.archived:
+        raise errors.TaskIsArchived
+    return task
+
+
+def known_column(project: Project, status: str) -> None:
+    """ColumnNotFound where the project has no such column."""
+    for column in project.columns:
+        if column.id == status:
+            return
+    raise errors.ColumnNotFound(column=status)
+
+
+def unspent(project: Project, taken: Mapping[str, object], new_id: str, name: str) -> None:
+    """IdTaken for an id that is, or once was, somebody else's."""
+    if new_id in taken or new_id in project.spent:
+        raise errors.IdTaken(**{name: new_id})
+
+
+def members(
+    project: Project, given: Iterable[str], limit: str, most: int, already: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """The people named, each once; NotAMember for a stranger who is not in `already`."""
+    people = tuple(dict.fromkeys(given))
+    within(limit, len(people), most)
+    strangers = [each for each in people if each not in project.members and each not in already]
+    if strangers:
+        raise errors.NotAMember(userIds=strangers)
+    return people
+
+
+def mentioned(project: Project, given: Iterable[str]) -> tuple[str, ...]:
+    """The members mentioned."""
+    return members(project, given, "mentions", limits.MENTIONS_PER_TEXT)
+
+
+def others(people: Iterable[str], actor: Actor, known: Iterable[str] = ()) -> tuple[str, ...] | UnsetType:
+    """Whom to notify: nobody of what they did themselves, nor of what they know."""
+    known = {actor.user_id, *known}
+    return tuple(each for each in people if each not in known) or UNSET
+
+
+def real_day(day: str | UnsetType | None) -> None:
+    """InvalidDate for the 31st of February."""
+    if isinstance(day, str):
+        try:
+            datetime.fromisoformat(day)
+        except ValueError:
+            raise errors.InvalidDate(value=day) from None

@@ -1,0 +1,130 @@
+"""Members, and the ways in."""
+
+import hashlib
+import hmac
+
+from msgspec import UNSET
+
+from collabcampus.domain import commands as c
+from collabcampus.domain import errors, limits, permissions
+from collabcampus.domain import events as e
+from collabcampus.domain.decisions.checks import others, real_day, unspent, within
+from collabcampus.domain.project import Actor, Invitation, Project
+from collabcampus.domain.types import Role
+
+
+def add(command: c.AddMember, project: Project, actor: Actor) -> list[e.Event]:
+    """Somebody registered, who has no role yet."""
+    if command.user_id is UNSET:
+        raise errors.UserNotFound
+    now = project.role_of(command.user_id)
+    if now == command.role:
+        return []
+    if now:
+        raise errors.AlreadyMember(role=now)
+    _not_above(project.members[actor.user_id].role, command.role)
+    within("members", len(project.members) + 1, limits.MEMBERS_PER_PROJECT)
+    return [e.MemberAdded(command.user_id, command.role, others((command.user_id,), actor))]
+
+
+def change(command: c.ChangeMember, project: Project) -> list[e.Event]:
+    """Another role."""
+    now = project.role_of(command.user_id)
+    if now is None:
+        raise errors.MemberNotFound
+    if now == command.role:
+        return []
+    _keep_an_owner(project, command.user_id)
+    return [e.MemberRoleChanged(command.user_id, command.role)]
+
+
+def remove(command: c.RemoveMember, project: Project) -> list[e.Event]:
+    """No member any more, and nobody's assignee: assignees are members."""
+    user_id = command.user_id
+    if user_id not in project.members:
+        return []
+    _keep_an_owner(project, user_id)
+    bare: list[e.Event] = [
+        e.TaskAssigned(task.task_id, tuple(each for each in task.assignees if each != user_id))
+        for task in project.tasks.values()
+        if user_id in task.assignees
+    ]
+    return [*bare, e.MemberRemoved(user_id)]
+
+
+def transfer(command: c.TransferOwnership, project: Project, actor: Actor) -> list[e.Event]:
+    """The other an owner, oneself an editor."""
+    role = project.role_of(command.user_id)
+    if role is None:
+        raise errors.MemberNotFound
+    if command.user_id == actor.user_id:
+        return []
+    promoted: list[e.Event] = [] if role == "owner" else [e.MemberRoleChanged(command.user_id, "owner")]
+    return [*promoted, e.MemberRoleChanged(actor.user_id, "editor")]
+
+
+def invite(command: c.CreateInvitation, project: Project, actor: Actor) -> list[e.Event]:
+    """A way in, for one address or for whoever has the link."""
+    assert command.invitation_id is not UNSET, "a creation brings its id, or was given one at the door"
+    assert command.secret_hash is not UNSET, "the door filled it in"
+    unspent(project, project.invitations, command.invitation_id, "invitationId")
+    within("invitations", len(project.invitations) + 1, limits.INVITATIONS_PER_PROJECT)
+    _not_above(project.members[actor.user_id].role, command.role)
+    real_day(command.expires_at)
+    address = None if command.address_digest is UNSET else command.address_digest
+    invited = () if command.invited is UNSET else (command.invited,)
+    return [
+        e.InvitationCreated(
+            command.invitation_id, command.role, command.secret_hash, address, command.expires_at, command.max_uses,
+            others(invited, actor, project.members),
+        )
+    ]  # fmt: skip
+
+
+def revoke(command: c.RevokeInvitation, project: Project) -> list[e.Event]:
+    """No way in any more."""
+    if command.invitation_id in project.spent:
+        return []
+    if command.invitation_id not in project.invitations:
+        raise errors.InvitationNotFound
+    return [e.InvitationRevoked(command.invitation_id)]
+
+
+def accept(command: c.AcceptInvitation, project: Project, actor: Actor, at: str) -> list[e.Event]:
+    """In by an invitation. A member stays what they are, and nothing is used up."""
+    invitation = project.invitations.get(command.invitation_id)
+    if project.archived or invitation is None or not _opens(command, invitation, at):
+        raise errors.InvitationNotFound
+    if actor.user_id in project.members:
+        return []
+    within("members", len(project.members) + 1, limits.MEMBERS_PER_PROJECT)
+    return [
+        e.InvitationAccepted(invitation.invitation_id, actor.user_id, invitation.uses + 1),
+        e.MemberAdded(actor.user_id, invitation.role),
+    ]
+
+
+def _opens(command: c.AcceptInvitation, invitation: Invitation, at: str) -> bool:
+    given = hashlib.sha256(command.secret.encode()).hexdigest()
+    return (
+        hmac.compare_digest(given, invitation.secret_hash)
+        and (invitation.max_uses is None or invitation.uses < invitation.max_uses)
+        and (invitation.expires_at is None or at < _end(invitation.expires_at))
+        and invitation.address_digest in (None, command.address_digest)
+    )
+
+
+def _end(expires_at: str) -> str:
+    """A day ends with its last moment."""
+    return expires_at if "T" in expires_at else f"{expires_at}T24"
+
+
+def _not_above(own: Role, granted: Role) -> None:
+    if not permissions.at_least(own, granted):
+        raise errors.RoleAboveYourOwn(role=own)
+
+
+def _keep_an_owner(project: Project, leaver: str) -> None:
+    owners = [each.user_id for each in project.members.values() if each.role == "owner"]
+    if owners == [leaver]:
+        raise errors.LastOwner

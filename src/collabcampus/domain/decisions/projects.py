@@ -1,0 +1,65 @@
+"""Projects themselves: beginning, naming, putting away."""
+
+import re
+
+from msgspec import UNSET
+
+from collabcampus.domain import commands as c
+from collabcampus.domain import errors, limits
+from collabcampus.domain import events as e
+from collabcampus.domain.decisions.checks import unless_same, within
+from collabcampus.domain.project import Actor, Project
+
+DEFAULT_COLUMNS = (
+    e.Column("todo", "To do"),
+    e.Column("in-progress", "In progress"),
+    e.Column("done", "Done"),
+)
+
+_NOT_SLUG = re.compile(r"[^a-z0-9]+")
+
+
+def create(command: c.CreateProject, project: Project, actor: Actor) -> list[e.Event]:
+    """The project and its first owner."""
+    if project.head:
+        raise errors.IdTaken(projectId=project.project_id)
+    columns = DEFAULT_COLUMNS if command.columns is UNSET else tuple(map(_column, command.columns))
+    within("columns", len(columns), limits.COLUMNS_PER_PROJECT)
+    ids = [column.id for column in columns]
+    if len(set(ids)) < len(ids):
+        raise errors.DuplicateColumn(ids=sorted({each for each in ids if ids.count(each) > 1}))
+    return [
+        e.ProjectCreated(project.project_id, command.name, command.description, columns),
+        e.MemberAdded(actor.user_id, "owner"),
+    ]
+
+
+def edit(command: c.EditProject, project: Project) -> list[e.Event]:
+    """Other words."""
+    name = unless_same(command.name, project.name)
+    description = unless_same(command.description, project.description)
+    if name is UNSET and description is UNSET:
+        return []
+    return [e.ProjectEdited(project.project_id, name, description)]
+
+
+def archive(project: Project) -> list[e.Event]:
+    """Put away, once."""
+    return [] if project.archived else [e.ProjectArchived(project.project_id)]
+
+
+def restore(project: Project) -> list[e.Event]:
+    """In use again."""
+    return [e.ProjectRestored(project.project_id)] if project.archived else []
+
+
+def _column(given: str | c.NewColumn) -> e.Column:
+    if isinstance(given, str):
+        return e.Column(slug(given), given)
+    return e.Column(slug(given.name) if given.id is UNSET else given.id, given.name)
+
+
+def slug(name: str) -> str:
+    """A column's id, made of its name."""
+    made = _NOT_SLUG.sub("-", name.lower())[: limits.COLUMN_ID_LENGTH].strip("-")
+    return made or "column"

@@ -1,0 +1,218 @@
+"""Tasks: made, edited, assigned, moved, put away, copied."""
+
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from collabcampus.domain import commands as c
+from collabcampus.domain import errors, limits, ranks
+from collabcampus.domain import events as e
+from collabcampus.domain.decisions import places
+from collabcampus.domain.decisions.checks import (
+    known_column,
+    members,
+    open_task,
+    others,
+    real_day,
+    task_of,
+    unless_same,
+    unspent,
+    within,
+)
+from collabcampus.domain.project import Actor, Project, Task
+
+_VALUES = ("title", "description", "labels", "priority", "due_date", "start_date", "estimate")
+"""Fields of a task that are edited as they are; assignees and place have events of their own."""
+_ALIKE = ("labels", "priority", "due_date", "start_date", "estimate")
+
+
+def create(command: c.CreateTask, project: Project, actor: Actor) -> list[e.Event]:
+    """A task more."""
+    task_id = command.task_id
+    assert task_id is not UNSET, "a creation brings its id, or was given one at the door"
+    unspent(project, project.tasks, task_id, "taskId")
+    status = _arrives_in(project, command.status)
+    _dates(command.start_date, command.due_date)
+    assignees = _assignees(project, command.assignees)
+    labels = _labels(project, command.labels)
+    spread, rank = places.new_rank(project, status, command.before, command.after)
+    created = e.TaskCreated(
+        task_id, command.title, command.description, status, rank, assignees, labels,
+        command.priority, command.due_date, command.start_date, command.estimate, others(assignees, actor),
+    )  # fmt: skip
+    return [*spread, created]
+
+
+def copy(command: c.CopyTask, project: Project) -> list[e.Event]:
+    """A task like one elsewhere, with its checklist; people and labels are another project's."""
+    copied = command.copied
+    assert copied is not UNSET, "the door filled it in"
+    unspent(project, project.tasks, copied.task_id, "taskId")
+    status = _arrives_in(project, command.status)
+    spread, rank = places.new_rank(project, status, UNSET, UNSET)
+    task = e.TaskCreated(
+        copied.task_id, copied.title, copied.description, status, rank,
+        priority=copied.priority, due_date=copied.due_date, start_date=copied.start_date, estimate=copied.estimate,
+    )  # fmt: skip
+    items = zip(copied.items, ranks.many(None, None, len(copied.items)), strict=True)
+    return [
+        *spread,
+        task,
+        *(e.ChecklistItemAdded(item_id, copied.task_id, text, done, at) for (item_id, text, done), at in items),
+    ]
+
+
+def edit(command: c.EditTask, project: Project, actor: Actor) -> list[e.Event]:
+    """Whatever is named, where it differs; refused where it was changed since `base_position`."""
+    task = open_task(project, command.task_id)
+    status = task.status if command.status is UNSET else command.status
+    known_column(project, status)
+    decided = _edited(command, _VALUES, project, task)
+    if command.assignees is not UNSET:
+        decided += assign(project, task, command.assignees, actor)
+    decided += places.move(project, task, status, command.before, command.after)
+    if command.base_position is not UNSET:
+        _require_unchanged(command, command.base_position, project, task)
+    return decided
+
+
+def edit_many(command: c.EditTasks, project: Project, actor: Actor) -> list[e.Event]:
+    """The same for each of them: all, or none where one is refused."""
+    decided: list[e.Event] = []
+    for task_id in dict.fromkeys(command.task_ids):
+        task = task_of(project, task_id) if command.archived is False else open_task(project, task_id)
+        decided += _edited(command, _ALIKE, project, task)
+        if command.assignees is not UNSET:
+            decided += assign(project, task, command.assignees, actor)
+        if command.archived is True:
+            decided.append(e.TaskArchived(task_id))
+    if command.archived is False:
+        decided += _restored(
+            project, [each for each in dict.fromkeys(command.task_ids) if project.tasks[each].archived]
+        )
+    return decided
+
+
+def move(command: c.MoveTask, project: Project) -> list[e.Event]:
+    """The drag."""
+    task = open_task(project, command.task_id)
+    known_column(project, command.status)
+    return places.move(project, task, command.status, command.before, command.after)
+
+
+def move_many(command: c.MoveTasks, project: Project) -> list[e.Event]:
+    """The drag of several."""
+    known_column(project, command.status)
+    task_ids = list(dict.fromkeys(command.task_ids))
+    for each in task_ids:
+        open_task(project, each)
+    if command.before is UNSET and command.after is UNSET:
+        task_ids = [each for each in task_ids if project.tasks[each].status != command.status]
+        if not task_ids:
+            return []
+    return places.arriving(project, task_ids, command.status, command.before, command.after)
+
+
+def assign(project: Project, task: Task, people: tuple[str, ...], actor: Actor) -> list[e.Event]:
+    """These people, and nobody else."""
+    assignees = _assignees(project, people, task.assignees)
+    if assignees == task.assignees:
+        return []
+    return [e.TaskAssigned(task.task_id, assignees, others(assignees, actor, task.assignees))]
+
+
+def archive(command: c.ArchiveTask, project: Project) -> list[e.Event]:
+    """Off the board, and kept."""
+    return [] if task_of(project, command.task_id).archived else [e.TaskArchived(command.task_id)]
+
+
+def restore(command: c.RestoreTask, project: Project) -> list[e.Event]:
+    """Back to the end of its column, or of the first where that is gone."""
+    return _restored(project, [command.task_id]) if task_of(project, command.task_id).archived else []
+
+
+def delete(command: c.DeleteTask, project: Project) -> list[e.Event]:
+    """Gone for good."""
+    if command.task_id in project.spent:
+        return []
+    return [e.TaskDeleted(task_of(project, command.task_id).task_id)]
+
+
+def remind(command: c.RemindDue, project: Project) -> list[e.Event]:
+    """Each assignee once for each due date; nothing where the task moved on meanwhile."""
+    task = project.tasks.get(command.task_id)
+    if task is None or task.archived or task.due_date != command.due_date or task.reminded == command.due_date:
+        return []
+    return [e.DueReminded(task.task_id, command.due_date, task.assignees or UNSET)]
+
+
+def _restored(project: Project, task_ids: list[str]) -> list[e.Event]:
+    within("tasks", project.open_tasks + len(task_ids), limits.TASKS_PER_PROJECT)
+    known = {column.id for column in project.columns}
+    decided: list[e.Event] = []
+    ends: dict[str, str] = {}
+    for task_id in task_ids:
+        status = project.tasks[task_id].status
+        status = status if status in known else project.columns[0].id
+        column = project.column(status)
+        end = ends.get(status) or (column[-1][0] if column else None)
+        ends[status] = ranks.between(end, None)
+        decided.append(e.TaskRestored(task_id, status, ends[status]))
+    for status in ends:
+        places.room_for(project, status, sum(isinstance(x, e.TaskRestored) and x.status == status for x in decided))
+    return decided
+
+
+def _arrives_in(project: Project, status: str | UnsetType) -> str:
+    within("tasks", project.open_tasks + 1, limits.TASKS_PER_PROJECT)
+    if status is UNSET:
+        if not project.columns:
+            raise errors.ColumnNotFound
+        return project.columns[0].id
+    known_column(project, status)
+    return status
+
+
+def _edited(command: Any, names: tuple[str, ...], project: Project, task: Task) -> list[e.Event]:
+    values = {name: unless_same(getattr(command, name), getattr(task, name)) for name in names}
+    changed = {name: value for name, value in values.items() if value is not UNSET}
+    if not changed:
+        return []
+    if "labels" in changed:
+        changed["labels"] = _labels(project, changed["labels"])
+        if changed["labels"] == task.labels:
+            del changed["labels"]
+    _dates(changed.get("start_date", task.start_date), changed.get("due_date", task.due_date))
+    return [e.TaskEdited(task.task_id, **changed)] if changed else []
+
+
+def _require_unchanged(command: c.EditTask, base: int, project: Project, task: Task) -> None:
+    """EditConflict, with both values, for each field that is to change and was changed after `base`."""
+    set_at = project.set_at.get(task.task_id, {})
+    fields = [
+        {"field": c.camel(name), "yours": wanted, "theirs": getattr(task, name), "position": set_at[name]}
+        for name in (*_VALUES, "assignees", "status")
+        if set_at.get(name, 0) > base and (wanted := getattr(command, name)) not in (UNSET, getattr(task, name))
+    ]
+    if fields:
+        raise errors.EditConflict(fields=fields)
+
+
+def _assignees(project: Project, people: tuple[str, ...], already: tuple[str, ...] = ()) -> tuple[str, ...]:
+    return members(project, people, "assignees", limits.ASSIGNEES_PER_TASK, already)
+
+
+def _labels(project: Project, given: tuple[str, ...]) -> tuple[str, ...]:
+    labels = tuple(dict.fromkeys(given))
+    within("labels of a task", len(labels), limits.LABELS_PER_TASK)
+    for each in labels:
+        if each not in project.labels:
+            raise errors.LabelNotFound(labelId=each)
+    return labels
+
+
+def _dates(start: str | None, due: str | None) -> None:
+    real_day(start)
+    real_day(due)
+    if start and due and start[:10] > due[:10]:
+        raise errors.StartAfterDue
