@@ -13,10 +13,13 @@ from litestar.openapi.plugins import JsonRenderPlugin, ScalarRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from collabcampus.http import access, problems
+from collabcampus.http.activity import ActivityController
 from collabcampus.http.door import Door
 from collabcampus.http.health import HealthController, Ready
+from collabcampus.http.me import MeController
 from collabcampus.http.people import PeopleController
 from collabcampus.http.projects import ProjectsController
+from collabcampus.http.search import SearchController
 from collabcampus.http.tasks import TasksController
 
 
@@ -27,7 +30,15 @@ def build(door: Door, ready: Ready, *, origins: tuple[str, ...], body_limit: int
         return Provide(lambda: value, sync_to_thread=False)
 
     return Litestar(
-        route_handlers=[HealthController, PeopleController, ProjectsController, TasksController],
+        route_handlers=[
+            HealthController,
+            PeopleController,
+            ProjectsController,
+            TasksController,
+            MeController,
+            SearchController,
+            ActivityController,
+        ],
         dependencies={
             "door": provide(door),
             "identity": provide(door.identity),

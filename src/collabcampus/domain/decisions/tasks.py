@@ -132,10 +132,16 @@ def restore(command: c.RestoreTask, project: Project) -> list[e.Event]:
 
 
 def delete(command: c.DeleteTask, project: Project) -> list[e.Event]:
-    """Gone for good."""
+    """Gone for good, with what was said about it."""
     if command.task_id in project.spent:
         return []
-    return [e.TaskDeleted(task_of(project, command.task_id).task_id)]
+    task = task_of(project, command.task_id)
+    comments = [each for each in project.comments.values() if each.task_id == task.task_id]
+    return [
+        e.TaskDeleted(
+            task.task_id, tuple(each.comment_id for each in comments), tuple(each.item_id for each in task.checklist)
+        )
+    ]
 
 
 def remind(command: c.RemindDue, project: Project) -> list[e.Event]:
