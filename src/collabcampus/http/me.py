@@ -13,6 +13,7 @@ from collabcampus.domain.types import Day, Slug
 from collabcampus.http.access import SignedIn
 from collabcampus.http.door import Door
 from collabcampus.http.pages import LAST_POSITION, USUAL, Limit, cursor_of, page, parts_of
+from collabcampus.live import views
 from collabcampus.log import persons
 
 AN_ID = r"[0-9a-f-]{36}"
@@ -81,7 +82,7 @@ class MeController(Controller):
         before = (parts[0], parts[1], int(parts[2])) if parts else None
         found = await persons.notifications_of(door.database, request.user.user_id, kind, unread, before, limit + 1)
         names = await door.identity.names(each["actor"] for each in found)
-        items = [{**each, **_told(each, names, door)} for each in found]
+        items = [views.notification(each, names, door.identity.invitation_secret) for each in found]
         return page(items, limit, lambda each: cursor_of(each["at"], each["projectId"], each["position"]))
 
     @post("/notifications/read", status_code=HTTP_200_OK, operation_id="readNotifications")
@@ -116,14 +117,3 @@ class MeController(Controller):
 
 def _text(value: UUID | None) -> str | None:
     return str(value) if value else None
-
-
-def _told(notification: dict[str, Any], names: dict[str, str], door: Door) -> dict[str, Any]:
-    """Its id, its actor's name, and for an invitation what accepting it takes: the invited person's alone."""
-    told: dict[str, Any] = {
-        "notificationId": f"{notification['projectId']}:{notification['position']}",
-        "actor": {"userId": notification["actor"], "name": names.get(notification["actor"], "")},
-    }
-    if notification["type"] == "InvitationCreated":
-        told["secret"] = door.identity.invitation_secret(notification["key"])
-    return told

@@ -1,4 +1,5 @@
-"""Search by words (PostgreSQL's full text) and parts of words; where neither is there, by what is spelled nearly so."""
+"""Search by words (PostgreSQL's full text) and parts of words; where neither is there, by what is spelled nearly
+so."""
 
 from typing import Any
 

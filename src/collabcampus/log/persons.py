@@ -84,11 +84,17 @@ _CONCERNS = """
     LEFT JOIN chat AS s ON s.project_id = n.project_id AND s.key = n.row ->> 'key'
     LEFT JOIN read_notifications AS r
         ON r.user_id = (n.row ->> 'userId')::uuid AND r.project_id = n.project_id AND r.position = n.position
-    WHERE n.row ->> 'userId' = %s AND (m.key IS NOT NULL OR n.row ->> 'type' = 'InvitationCreated')
+    WHERE (m.key IS NOT NULL OR n.row ->> 'type' = 'InvitationCreated')
         AND (b.key IS NOT NULL OR NOT n.row ? 'taskId')
         AND (c.key IS NOT NULL OR s.key IS NOT NULL OR n.row ->> 'kind' <> 'mentioned')
 """
 """Notifications of what is still there, in projects where the person still is; an invitation asks them in."""
+
+_NOTIFICATION = """
+    SELECT n.row || jsonb_build_object(
+        'projectId', n.project_id, 'projectName', p.row -> 'name', 'title', b.row -> 'title',
+        'text', coalesce(c.row -> 'text', s.row -> 'text'), 'read', r.position IS NOT NULL)
+"""
 
 
 async def notifications_of(
@@ -97,10 +103,7 @@ async def notifications_of(
     """A person's notifications, newest first; `before` is the time, the project and the position of one."""
     rows = await database.fetch(
         f"""
-        SELECT n.row - 'userId' || jsonb_build_object(
-            'projectId', n.project_id, 'projectName', p.row -> 'name', 'title', b.row -> 'title',
-            'text', coalesce(c.row -> 'text', s.row -> 'text'), 'read', r.position IS NOT NULL)
-        {_CONCERNS}
+        {_NOTIFICATION} {_CONCERNS} AND n.row ->> 'userId' = %s
             AND (%s::text IS NULL OR n.row ->> 'kind' = %s) AND (NOT %s OR r.position IS NULL)
             AND (%s::text IS NULL
                  OR (n.row ->> 'at' COLLATE "C", n.project_id, n.position) < (%s, %s::uuid, %s::bigint))
@@ -109,6 +112,18 @@ async def notifications_of(
         *(user_id, kind, kind, unread),
         *(before[0] if before else None, *(before or (None, None, None))),
         limit,
+    )
+    return [row[0] for row in rows]
+
+
+async def notifications_at(
+    database: Database, project_id: str, position: int, user_ids: list[str]
+) -> list[dict[str, Any]]:
+    """The notifications that an event is for these people."""
+    rows = await database.fetch(
+        f"{_NOTIFICATION} {_CONCERNS} AND n.project_id = %s AND n.key = ANY(%s)",
+        project_id,
+        [f"{position}:{user_id}" for user_id in user_ids],
     )
     return [row[0] for row in rows]
 
@@ -125,7 +140,9 @@ async def read_notifications(database: Database, user_id: str, named: list[tuple
         """,
         *(user_id, user_id, named is None, [each for each, _ in named or ()], [each for _, each in named or ()]),
     )
-    rows = await database.fetch(f"SELECT count(*) {_CONCERNS} AND r.position IS NULL", user_id)
+    rows = await database.fetch(
+        f"SELECT count(*) {_CONCERNS} AND r.position IS NULL AND n.row ->> 'userId' = %s", user_id
+    )
     return int(rows[0][0])
 
 
@@ -165,7 +182,8 @@ async def unread_of(database: Database, user_id: str, after: str | None, limit: 
         CROSS JOIN LATERAL (SELECT coalesce(k.position, m.since) AS position) AS marker
         LEFT JOIN (
             SELECT n.project_id, count(*) AS unread
-            {_CONCERNS} AND r.position IS NULL AND n.row ->> 'kind' = 'mentioned' GROUP BY n.project_id) AS mentions
+            {_CONCERNS} AND r.position IS NULL AND n.row ->> 'kind' = 'mentioned' AND n.row ->> 'userId' = %s
+            GROUP BY n.project_id) AS mentions
             ON mentions.project_id = m.project_id
         WHERE m.key = %s AND m.project_id > coalesce(%s::uuid, '{NOBODY}')
         ORDER BY m.project_id LIMIT %s

@@ -82,8 +82,8 @@ async def events_of(
 async def activity(
     database: Database, project_id: str, thing: str | None, before: int | None, limit: int
 ) -> list[dict[str, Any]]:
-    """What happened in a project, newest first, from before a position on; with `thing`, to that alone: to a task with
-    its comments and checklist, say. `before` holds what the changed fields were."""
+    """What happened in a project, newest first, from before a position on; with `thing`, to that alone: to a
+    task with its comments and checklist, say. `before` holds what the changed fields were."""
     of_thing = "AND thing = %s" if thing else ""
     rows = await database.fetch(
         f"""
