@@ -103,15 +103,16 @@ class Projects(Generic[F]):
         """The one way in: decide, append, publish, and answer once it is durable.
 
         Without a project a creation makes one, and a task's id finds its own. A commandId that was answered
-        before gets the same answer; `asked` is what the client sent, where the door has
-        completed it. `expected` is the position the client wants the project to be at:
-        StalePosition otherwise. Raises a Refused for whatever is declined.
+        before gets the same answer; `asked` is what the client sent, where the door has completed it. `expected` is
+        the position the client wants the project to be at: StalePosition otherwise. Raises a Refused for whatever is
+        declined.
         """
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         done: Done = partial(_resolve, answered)
         if project_id is None:
             project_id = await self.project_for(command, actor, command_id)
-            done = partial(_unnamed, done)
+            if isinstance(command, c.TaskCommand):
+                done = partial(_unnamed, done)
         self.offer(command, actor, project_id, done, command_id=command_id, expected=expected, asked=asked)
         return await answered
 

@@ -7,6 +7,7 @@ from collabcampus.log.database import Database
 
 SHORTEST_PART = 3
 """A part of a word has at least so many characters: trigrams know of nothing shorter."""
+MEANT_EXACTLY = set('"-')
 EXCERPT = 'StartSel="", StopSel="", MaxWords=30, MinWords=10'
 
 _QUERY = """
@@ -49,6 +50,6 @@ async def search(
     rest = (kind, kind, *cursor, limit, user_id, project_id, project_id, limit)
     part = "%" + text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
     rows = await database.fetch(_EXACT, text, text, len(text) >= SHORTEST_PART, part, *rest)
-    if not rows and before is None and len(text) >= SHORTEST_PART:
+    if not rows and before is None and len(text) >= SHORTEST_PART and not set(text) & MEANT_EXACTLY:
         rows = await database.fetch(_NEARLY, text, text, *rest)
     return [row[0] for row in rows]
