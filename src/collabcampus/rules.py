@@ -14,14 +14,15 @@ Written by `scripts/contracts` from `domain/permissions.py` and `domain/limits.p
 
 ## Who may do what
 
-Whoever has no place in a project is told that there is no such project, whatever they ask. Everybody in it may read all of
-it. Beyond that each command takes a role; a role may do what those before it may.
+Whoever has no place in a project is told that there is no such project, whatever they ask. Everybody in it may read
+all of it. Beyond that each command takes a role; a role may do what those before it may.
 
 """
 _BESIDE = """
-Whoever is signed in may make a project (`create_project`), and come in by an invitation that is meant for them and in force
-(`accept_invitation`). Everybody may leave (`remove_member` with one's own id). Comments and messages are edited by their
-author alone, and deleted by their author or an owner. An archived project takes {archived} and nothing else.
+Whoever is signed in may make a project (`create_project`), and come in by an invitation that is meant for them and in
+force (`accept_invitation`). Everybody may leave (`remove_member` with one's own id). Comments and messages are edited by
+their author alone, and deleted by their author or an owner. An archived project takes {archived}
+and nothing else.
 
 ## How much
 
