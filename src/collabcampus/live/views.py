@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from collabcampus.domain.project import Comment, Invitation, Item, Label, Member, Message, Project, Task
+from collabcampus.domain.project import Project
+from collabcampus.domain.things import Comment, Invitation, Item, Label, Member, Message, Task
 from collabcampus.live.attempts import Answer
 
 MESSAGES_SHOWN = 50
