@@ -1,8 +1,11 @@
 """Lists page by cursor: `{items, next}`, `next` null at the end."""
 
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 from litestar.params import QueryParameter
+
+from collabcampus.http.access import bad
 
 MOST = 1_000
 USUAL = 100
@@ -20,3 +23,15 @@ def page(found: list[T], limit: int, cursor: Any) -> dict[str, Any]:
     """One page: `found` holds one more than `limit` where there is more; `cursor` names an item's place."""
     items = found[:limit]
     return {"items": items, "next": str(cursor(items[-1])) if len(found) > limit else None}
+
+
+def part(things: Sequence[T], limit: int, cursor: str | None, key: Callable[[T], str]) -> dict[str, Any]:
+    """A page of a list that keeps its own order: what follows the thing whose key `cursor` is.
+
+    A 400 where that is gone meanwhile: the reader begins anew.
+    """
+    keys = [key(each) for each in things]
+    if cursor is not None and cursor not in keys:
+        raise bad("cursor", "what it named is gone; begin anew")
+    start = 0 if cursor is None else keys.index(cursor) + 1
+    return page(list(things[start : start + limit + 1]), limit, key)

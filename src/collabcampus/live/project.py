@@ -87,9 +87,9 @@ class LiveProject(Generic[F]):
     def decide(self, attempt: Attempt, at: str) -> Taken:
         """Decide against what the command will find, and count it in. Raises a Refused."""
         ahead = self._current()
-        if attempt.expected is not None and attempt.expected != ahead.head:
-            raise errors.StalePosition(position=ahead.head)
         events = decide(attempt.command, ahead, attempt.actor, at)
+        if attempt.expected is not None and attempt.expected != ahead.head:  # only now: a stranger learns no position
+            raise errors.StalePosition(position=ahead.head)
         base, actor = ahead.head, attempt.actor.user_id
         recorded = e.record(self.project_id, base, actor, attempt.command_id, at, events)
         merge(ahead, recorded)

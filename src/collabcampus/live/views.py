@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from collabcampus.domain.project import Comment, Invitation, Item, Label, Member, Message, Project, Task
-from collabcampus.live.attempts import Answer
+from collabcampus.live.attempts import Answer, Columns
 
 MESSAGES_SHOWN = 50
 
@@ -105,10 +105,20 @@ def outcome(answer: Answer, names: Names, secret: Callable[[str], str] | None = 
             return _encode({**invitation(subject), **opens, "position": answer.position})
         case Member() as subject:
             return _encode({**member(subject, names), "position": answer.position})
+        case Columns() as subject:
+            return _encode({**_column(subject), "columns": subject.columns, "position": answer.position})
         case Project() as subject:
             return _encode(project(subject, names))
         case None:
             return b'{"position":%d}' % answer.position
+
+
+def _column(shown: Columns) -> dict[str, Any]:
+    """The column that a command was about, if it is there."""
+    for each in shown.columns:
+        if each.id == shown.column_id:
+            return {"columnId": each.id, "name": each.name, "color": each.color, "limit": each.limit}
+    return {}
 
 
 def people(answer: Answer) -> Iterable[str]:
