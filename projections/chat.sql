@@ -1,7 +1,12 @@
 -- The chat: one row a message.
-CALL keep_projection('chat', '{MessageSent}', '{}', $$
+CALL keep_projection('chat', '{MessageSent, MessageEdited, MessageReacted, MessageDeleted}', '{MessageDeleted}', $$
     SELECT project_id, position, type, key,
-           data || jsonb_build_object('author', actor, 'at', at, 'position', position) AS patch
+           CASE type WHEN 'MessageSent' THEN
+                         '{"replyTo": null, "mentions": [], "reactions": {}, "editedAt": null}'
+                         || data - 'notifies'
+                         || jsonb_build_object('author', actor, 'at', at, 'position', position)
+                     WHEN 'MessageEdited' THEN data - 'notifies' || jsonb_build_object('editedAt', at)
+                     ELSE data END AS patch
     FROM event
 $$);
 

@@ -1,6 +1,6 @@
 -- Membership: one row a member, gone while they are none.
 CALL keep_projection('membership', '{MemberAdded, MemberRoleChanged, MemberRemoved}', '{MemberRemoved}', $$
-    SELECT project_id, position, type, key, data AS patch FROM event
+    SELECT project_id, position, type, key, data - 'notifies' AS patch FROM event
 $$);
 
 -- "My projects": by person across projects.

@@ -1,8 +1,10 @@
-"""A real project's 516 issues and 924 comments go in as their authors' commands, at their own times."""
+"""A real project's 516 issues, 30 labels and 924 comments go in as their authors' commands, at their own times."""
 
 import csv
 import uuid
+from collections import Counter
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from collabcampus.domain import commands as c
 from collabcampus.domain.project import Actor, fold, initial
 from collabcampus.identity import User
 from collabcampus.live.projects import Projects
-from collabcampus.log import read, verify
+from collabcampus.log import finding, persons, read, verify
 from collabcampus.log.migrate import rebuild
 from collabcampus.sockets.frames import SocketFrames
 from log.agreement import disagreements
@@ -46,6 +48,16 @@ def at(milliseconds: str) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+@cache
+def labels_of() -> dict[str, tuple[str, ...]]:
+    """The labels of each task that has some."""
+    found: dict[str, tuple[str, ...]] = {}
+    for each in rows("issue_labels"):
+        task_id = an_id(each["issueID"])
+        found[task_id] = (*found.get(task_id, ()), an_id(each["labelID"]))
+    return found
+
+
 class Import:
     """Carries the CSV over, in the order of its times, through the one way in."""
 
@@ -66,6 +78,8 @@ class Import:
         project_id = begun.subject.project_id
         for person in list(self.people.values())[1:]:
             await self.projects.submit(c.AddMember("editor", person.id), owner, project_id)
+        for label in rows("labels"):
+            await self.projects.submit(c.CreateLabel(label["name"], None, an_id(label["id"])), owner, project_id)
         for moment, author, command in sorted(self._commands(), key=lambda each: float(each[0])):
             self._clock = at(moment)
             await self.projects.submit(command, Actor(self.people[author].id), project_id)
@@ -82,19 +96,21 @@ class Import:
         for issue in rows("issues"):
             task_id = an_id(issue["id"])
             assignees = (self.people[issue["assigneeID"]].id,) if issue["assigneeID"] else ()
-            task = c.CreateTask(issue["title"], task_id, issue["description"], assignees=assignees)
+            labels = labels_of().get(task_id, ())
+            task = c.CreateTask(issue["title"], task_id, issue["description"], assignees=assignees, labels=labels)
             found.append((issue["created"], issue["creatorID"], task))
             if issue["open"] != "true":
                 # The CSV does not say who closed it, nor when: its author, when it was last changed.
                 found.append((issue["modified"], issue["creatorID"], c.MoveTask(task_id, "closed")))
         for comment in rows("comments"):
-            message = c.SendMessage(comment["body"], an_id(comment["id"]))
-            found.append((comment["created"], comment["creatorID"], message))
+            said = c.AddComment(an_id(comment["issueID"]), comment["body"], an_id(comment["id"]))
+            found.append((comment["created"], comment["creatorID"], said))
         return found
 
 
 def expected_board(people: dict[str, User]) -> dict[str, tuple[Any, ...]]:
     """What a few lines make of the CSV alone: no code of ours decides or folds here."""
+    said = Counter(each["issueID"] for each in rows("comments"))
     return {
         an_id(issue["id"]): (
             issue["title"],
@@ -103,13 +119,15 @@ def expected_board(people: dict[str, User]) -> dict[str, tuple[Any, ...]]:
             [people[issue["assigneeID"]].id] if issue["assigneeID"] else [],
             people[issue["creatorID"]].id,
             at(issue["created"]),
+            list(labels_of().get(an_id(issue["id"]), ())),
+            said[issue["id"]],
         )
         for issue in rows("issues")
     }
 
 
 def seen(tasks: list[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
-    fields = ("title", "description", "status", "assignees", "createdBy", "createdAt")
+    fields = ("title", "description", "status", "assignees", "createdBy", "createdAt", "labels", "commentCount")
     return {each["taskId"]: tuple(each[field] for field in fields) for each in tasks}
 
 
@@ -140,9 +158,11 @@ async def test_the_board_read_over_a_socket_and_the_one_rebuilt_from_the_log_equ
     assert joined["position"] == project.head == len(history)
     comments = {an_id(each["id"]): each for each in rows("comments")}
     assert len(comments) == 924
-    assert {key: (each.text, each.author, each.at) for key, each in project.messages.items()} == {
-        key: (each["body"], people[each["creatorID"]].id, at(each["created"])) for key, each in comments.items()
+    assert {key: (each.task_id, each.text, each.author, each.at) for key, each in project.comments.items()} == {
+        key: (an_id(each["issueID"]), each["body"], people[each["creatorID"]].id, at(each["created"]))
+        for key, each in comments.items()
     }
+    assert [each.name for each in project.labels.values()] == [each["name"] for each in rows("labels")]
 
     await rebuild(application.database.conninfo, [])
     assert await disagreements(application.database, project) == []
@@ -150,6 +170,37 @@ async def test_the_board_read_over_a_socket_and_the_one_rebuilt_from_the_log_equ
     assert seen([row[0] for row in table]) == expected
     async with application.database.connection() as connection:
         assert await verify.audit(connection) == []
+
+
+async def test_what_was_said_is_found_and_my_tasks_are_those_assigned_to_me(
+    imported: tuple[Application, str, dict[str, User]],
+) -> None:
+    application, _, people = imported
+    database = application.database
+    reader = next(iter(people.values())).id
+    for text in ("AbortSignal", "too many clients already", "leak", "poke"):
+        found = await finding.search(
+            database, reader, text, kind=None, project_id=None, before=None, limit=2_000
+        )  # fmt: skip
+        wanted = {an_id(each["id"]) for each in rows("issues") if has(text, each["title"], each["description"])}
+        wanted |= {an_id(each["id"]) for each in rows("comments") if has(text, each["body"])}
+        assert wanted
+        assert {each["key"] for each in found} >= wanted, text
+    nearly = await finding.search(
+        database, reader, "AbortSingal", kind="task", project_id=None, before=None, limit=10
+    )  # fmt: skip
+    assert "Leaking listeners on AbortSignal" in [each["title"] for each in nearly]
+
+    for person, user in people.items():
+        mine = await persons.tasks_of(database, user.id, persons.Wanted(), None, 1_000)
+        assert {each["taskId"] for each in mine} == {
+            an_id(each["id"]) for each in rows("issues") if each["assigneeID"] == person
+        }
+
+
+def has(part: str, *texts: str) -> bool:
+    """Whether one of the texts has this part, as a search sees it."""
+    return part.lower() in " ".join(texts).lower()
 
 
 async def _join(application: Application, project_id: str, people: dict[str, User]) -> dict[str, Any]:

@@ -28,8 +28,10 @@ from collabcampus.http import api
 from collabcampus.http.door import Door
 from collabcampus.identity import SESSIONS_CHANNEL, Identity
 from collabcampus.live.bus import Bus
+from collabcampus.live.notices import Notices
 from collabcampus.live.presence import Presence
 from collabcampus.live.projects import Projects
+from collabcampus.live.reminders import remind
 from collabcampus.log.database import POOL_MAX, Database
 from collabcampus.log.follow import HEADS, PostgresBus, parse_heads
 from collabcampus.log.migrate import migrate
@@ -45,6 +47,7 @@ DRAIN_S = 5
 BACKLOG = 2_048
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STARTUP_POLL_S = 0.01
+REMIND_EACH_S = 60.0
 COLLECTED_AFTER = (5_000, 20, 100)
 """Allocations, and collections of each younger generation, before the garbage collector looks."""
 CONNECTIONS, FEWEST_CONNECTIONS = 80, 3
@@ -142,8 +145,10 @@ class Application:
         self.bus: Bus = PostgresBus(self.database, self._heal)
         self.bus.subscribe(HEADS, self._heads)
         self.bus.subscribe(SESSIONS_CHANNEL, self.identity.sessions.heard)
+        self._remind_at = 0.0
         self.presence = Presence(self.bus, self.projects.room, self.projects.rooms)
         self.projects.people_changed = self.presence.changed
+        self.projects.committed_here = Notices(self.bus, self.gateway.told).committed
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Application"]:
@@ -180,7 +185,13 @@ class Application:
         with suppress(Busy):
             await self.identity.sessions.load()
             await self.projects.heal()
+            await self._remind()
         self.presence.tick()
+
+    async def _remind(self) -> None:
+        if time.monotonic() >= self._remind_at:
+            self._remind_at = time.monotonic() + REMIND_EACH_S
+            await remind(self.database, self.projects, now())
 
     async def _ready(self) -> bool:
         try:

@@ -1,7 +1,6 @@
-"""The published contracts, generated from the code: JSON Schema of events and commands, OpenAPI.
+"""What is published and generated from the code: JSON Schema of events and commands, OpenAPI, and the rules.
 
-`python -m collabcampus.contracts FOLDER` writes them; a test holds that the files in `schema/contracts` are what
-this writes.
+`python -m collabcampus.contracts ROOT` writes them; a test holds that the files are what this writes.
 """
 
 import json
@@ -14,6 +13,7 @@ import msgspec
 from collabcampus.app import Application
 from collabcampus.domain.commands import COMMANDS
 from collabcampus.domain.events import EVENT_TYPES
+from collabcampus.rules import rules
 from collabcampus.settings import Settings
 from collabcampus.sockets import payloads
 
@@ -21,10 +21,14 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def contracts() -> dict[str, str]:
-    """File names and their contents."""
+    """Paths from the project's root, and the contents there."""
     commands = {name: payloads.shape(kind) for name, kind in COMMANDS.items()}
     written = {"events.json": _schemas(EVENT_TYPES), "commands.json": _schemas(commands), "openapi.json": _openapi()}
-    return {name: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for name, content in written.items()}
+    schemas = {
+        f"schema/contracts/{name}": json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        for name, content in written.items()
+    }
+    return {**schemas, "docs/rules.md": rules()}
 
 
 def _schemas(kinds: dict[str, Any]) -> dict[str, Any]:
@@ -44,6 +48,5 @@ def _openapi() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    for name, text in contracts().items():
-        (folder / name).write_text(text)
+    for path, text in contracts().items():
+        (Path(sys.argv[1]) / path).write_text(text)

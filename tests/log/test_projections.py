@@ -51,7 +51,7 @@ def test_fold_view_and_table_agree_after_every_step(histories: Callable[[setting
         ("board", "'updatedAt', at", "'updatedAt', ''"),
         ("membership", "'{MemberRemoved}'", "'{}'"),
         ("chat", "'author', actor", "'author', key"),
-        ("project", "{ProjectCreated, ProjectEdited}", "{ProjectCreated}"),
+        ("project", "ProjectCreated, ProjectEdited,", "ProjectCreated,"),
     ],
 )
 def test_a_fault_planted_in_a_projection_is_caught(

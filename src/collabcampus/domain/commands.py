@@ -11,6 +11,8 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from collabcampus.domain import limits
+from collabcampus.domain.events import Column
+from collabcampus.domain.templates import TemplateName
 from collabcampus.domain.types import (
     Color,
     ColumnName,
@@ -50,11 +52,20 @@ class NewColumn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True)
 
 
 class CreateProject(_Command, frozen=True):
-    """Begin a project; the actor becomes its owner. Columns may be given by name alone."""
+    """Begin a project; the actor becomes its owner.
 
+    It has the columns that are given, by name alone if one likes; or those, and the labels, of a template, or of
+    another project of the actor's, `with_tasks` those on its board too.
+    """
+
+    door_fills = ("original",)
     name: ProjectName
     description: Description = ""
     columns: tuple[ColumnName | NewColumn, ...] | UnsetType = UNSET
+    template: TemplateName | UnsetType = UNSET
+    copy_of: Id | UnsetType = UNSET
+    with_tasks: bool = False
+    original: "Original | UnsetType" = UNSET
 
 
 class EditProject(_Command, frozen=True):
@@ -376,7 +387,7 @@ class ReactToMessage(_Command, frozen=True):
 
 
 class Copied(Struct, frozen=True):
-    """What a copy is made of, with the ids that the copies get."""
+    """What a task's copy is made of, with the ids that the copies get."""
 
     task_id: str
     title: str
@@ -387,6 +398,17 @@ class Copied(Struct, frozen=True):
     estimate: float | None
     items: tuple[tuple[str, str, bool], ...]
     """Id, text and whether it is done."""
+    status: str
+    rank: str
+    labels: tuple[str, ...] = ()
+
+
+class Original(Struct, frozen=True):
+    """What a new project is made of, with the ids that the copies get; labels have id, name and colour."""
+
+    columns: tuple[Column, ...]
+    labels: tuple[tuple[str, str, str | None], ...]
+    tasks: tuple[Copied, ...] = ()
 
 
 class RemindDue(_Command, frozen=True):

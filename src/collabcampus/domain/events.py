@@ -249,8 +249,11 @@ class TaskRestored(_OfTask, frozen=True, rename="camel"):
     archived: bool = False
 
 
-class TaskDeleted(_OfTask, frozen=True, rename="camel"):
-    """A task left the board; its id is spent."""
+class TaskDeleted(_OfTask, frozen=True, rename="camel", omit_defaults=True):
+    """A task left the board, and with it these comments and checklist items; all their ids are spent."""
+
+    comments: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
 
 
 class DueReminded(_OfTask, frozen=True, rename="camel"):

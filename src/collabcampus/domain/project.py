@@ -202,7 +202,7 @@ def _merge(draft: Project, recorded: e.Recorded) -> None:
         case e.TaskArchived() | e.TaskRestored():
             _put_away(draft, event, recorded.at)
         case e.TaskDeleted():
-            _drop_task(draft, event.task_id)
+            _drop_task(draft, event)
         case e.DueReminded():
             _replace_task(draft, event.task_id, reminded=event.reminded)
         case e.ChecklistItemAdded() | e.ChecklistItemEdited() | e.ChecklistItemRemoved():
@@ -322,10 +322,14 @@ def _replace_task(draft: Project, task_id: str, **values: Any) -> None:
         draft.tasks[task_id] = structs.replace(draft.tasks[task_id], **values)
 
 
-def _drop_task(draft: Project, task_id: str) -> None:
-    task = draft.tasks.pop(task_id, None)
-    draft.spent.add(task_id)
-    draft.set_at.pop(task_id, None)
+def _drop_task(draft: Project, event: e.TaskDeleted) -> None:
+    task = draft.tasks.pop(event.task_id, None)
+    draft.spent.update((event.task_id, *event.comments, *event.items))
+    draft.set_at.pop(event.task_id, None)
+    for comment_id in event.comments:
+        draft.comments.pop(comment_id, None)
+    for item_id in event.items:
+        draft.items.pop(item_id, None)
     if task:
         _take(draft, task)
 

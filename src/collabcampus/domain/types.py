@@ -34,6 +34,7 @@ LabelName = Annotated[str, Meta(max_length=limits.LABEL_NAME_LENGTH, pattern=_CL
 Emoji = Annotated[
     str, Meta(max_length=limits.EMOJI_LENGTH, pattern=r"^[^\s\u0000-\u001f\u007f\ud800-\udfff\"\\\\]+$(?!\n)")
 ]
+SearchText = Annotated[str, Meta(min_length=1, max_length=limits.SEARCH_LENGTH, pattern=_CLEAN_LINE)]
 Color = Annotated[str, Meta(pattern=r"^#[0-9a-f]{6}$(?!\n)", description="As in `#1f6feb`")]
 Priority = Literal["low", "medium", "high", "urgent"]
 Estimate = Annotated[float, Meta(ge=0, le=limits.ESTIMATE, description="In whatever unit the project counts")]

@@ -9,6 +9,7 @@ from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
 
 from collabcampus.http import access, described, problems
+from collabcampus.http.activity import ActivityController
 from collabcampus.http.checklist import ChecklistController
 from collabcampus.http.columns import ColumnsController
 from collabcampus.http.comments import CommentsController
@@ -16,10 +17,12 @@ from collabcampus.http.door import Door
 from collabcampus.http.health import HealthController, Ready
 from collabcampus.http.invitations import InvitationsController
 from collabcampus.http.labels import LabelsController
+from collabcampus.http.me import MeController
 from collabcampus.http.members import MembersController
 from collabcampus.http.messages import MessagesController
 from collabcampus.http.people import PeopleController
 from collabcampus.http.projects import ProjectsController
+from collabcampus.http.search import SearchController
 from collabcampus.http.tasks import ProjectTasksController, TasksController
 
 CONTROLLERS = (
@@ -35,6 +38,9 @@ CONTROLLERS = (
     ChecklistController,
     CommentsController,
     MessagesController,
+    ActivityController,
+    MeController,
+    SearchController,
 )
 
 

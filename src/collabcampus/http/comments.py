@@ -1,11 +1,11 @@
 """The comments on a task."""
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.status_codes import HTTP_200_OK
 
 from collabcampus.domain import commands as c
@@ -13,11 +13,10 @@ from collabcampus.domain.project import Comment
 from collabcampus.http.access import Intent, Reader
 from collabcampus.http.bodies import Body
 from collabcampus.http.door import Door, shown
-from collabcampus.http.pages import USUAL, Limit, page
+from collabcampus.http.pages import A_TIME, AN_ID, USUAL, Limit, cursor_of, page, parts_of
 
 NewComment: TypeAlias = Body[c.AddComment, Literal["task_id"]]
 CommentChanges: TypeAlias = Body[c.EditComment, Literal["task_id", "comment_id"]]
-Cursor = Annotated[str | None, QueryParameter(pattern=r"^[\dT:.Z-]+~[0-9a-f-]+$")]
 
 
 class CommentsController(Controller):
@@ -32,14 +31,15 @@ class CommentsController(Controller):
         task_id: FromPath[UUID],
         reader: NamedDependency[Reader],
         door: NamedDependency[Door],
-        cursor: Cursor = None,
+        cursor: FromQuery[str | None] = None,
         limit: Limit = USUAL,
     ) -> Response[dict[str, Any]]:
         """The comments, oldest first."""
+        after = parts_of(cursor, A_TIME, AN_ID) or ()
         state, task = await door.read_task(str(task_id), reader)
         on_task = (each for each in state.comments.values() if each.task_id == task.task_id)
-        found = sorted((each for each in on_task if cursor is None or _place(each) > cursor), key=_place)
-        return shown(reader, state, lambda: page(found[: limit + 1], limit, _place))
+        found = sorted((each for each in on_task if _place(each) > after), key=_place)
+        return shown(reader, state, lambda: page(found[: limit + 1], limit, lambda each: cursor_of(*_place(each))))
 
     @post()
     async def add_comment(
@@ -76,6 +76,6 @@ class CommentsController(Controller):
         return await door.submit(c.DeleteComment(str(task_id), str(comment_id)), intent)
 
 
-def _place(comment: Comment) -> str:
+def _place(comment: Comment) -> tuple[str, ...]:
     """By age; what a cursor names stays a place when the comment is gone."""
-    return f"{comment.at}~{comment.comment_id}"
+    return comment.at, comment.comment_id

@@ -1,5 +1,6 @@
 """Lists page by cursor: `{items, next}`, `next` null at the end."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
@@ -9,6 +10,9 @@ from collabcampus.http.access import bad
 
 MOST = 1_000
 USUAL = 100
+
+AN_ID = r"[0-9a-f-]{36}"
+A_TIME = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z"
 
 T = TypeVar("T")
 
@@ -35,3 +39,18 @@ def part(things: Sequence[T], limit: int, cursor: str | None, key: Callable[[T],
         raise bad("cursor", "what it named is gone; begin anew")
     start = 0 if cursor is None else keys.index(cursor) + 1
     return page(list(things[start : start + limit + 1]), limit, key)
+
+
+def cursor_of(*parts: object) -> str:
+    """A place in a list that is sorted by several things."""
+    return "~".join(map(str, parts))
+
+
+def parts_of(cursor: str | None, *shapes: str) -> tuple[str, ...] | None:
+    """The parts of such a place, each of which has the shape of a regular expression; 400 for anything else."""
+    if cursor is None:
+        return None
+    parts = tuple(cursor.split("~"))
+    if len(parts) != len(shapes) or not all(map(re.fullmatch, shapes, parts)):
+        raise bad("cursor", "the `next` of a page before is expected")
+    return parts

@@ -5,8 +5,11 @@ shape and are put in place by `app`.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
+
+from collabcampus.domain.errors import Busy
 
 Heard = Callable[[str], None]
 Tick = Callable[[], Awaitable[None]]
@@ -30,3 +33,26 @@ class Bus(Protocol):
 
     async def run(self) -> None:
         """Listen until cancelled."""
+
+
+class Announcer:
+    """Tells one channel without making anybody wait, one thing after the other: who came and went must not have gone
+    and come. What cannot be told is let go of."""
+
+    def __init__(self, bus: Bus, channel: str) -> None:
+        self._bus, self._channel = bus, channel
+        self._untold: deque[str] = deque()
+        self._telling: asyncio.Task[None] | None = None
+
+    def tell(self, payload: str) -> None:
+        """Publish this after all that was told before."""
+        self._untold.append(payload)
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.get_running_loop().create_task(self._publish())
+
+    async def _publish(self) -> None:
+        while self._untold:
+            try:
+                await self._bus.publish(self._channel, self._untold.popleft())
+            except Busy:
+                self._untold.clear()

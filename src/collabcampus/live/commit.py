@@ -39,9 +39,15 @@ _logger = structlog.get_logger(__name__)
 class GroupCommit:
     """The one writer of this node."""
 
-    def __init__(self, database: Database, refused: Callable[[LiveProject[Any], Fate], None]) -> None:
-        """`refused` hears of each project whose part of a batch was not written, after it was rewound."""
-        self._database, self._refused = database, refused
+    def __init__(
+        self,
+        database: Database,
+        refused: Callable[[LiveProject[Any], Fate], None],
+        concerned: Callable[[Sequence[e.Recorded]], None] | None = None,
+    ) -> None:
+        """`refused` hears of each project whose part of a batch was not written, after it was rewound; `concerned` of
+        what was committed here."""
+        self._database, self._refused, self._concerned = database, refused, concerned
         self._dirty: dict[LiveProject[Any], None] = {}
         self._wake = asyncio.Event()
         self._connection: Connection | None = None
@@ -61,7 +67,7 @@ class GroupCommit:
                 batch = self._next()
                 left = self._send(batch)
                 # No `await` since it landed: state and room move together, seen by everybody else.
-                _deliver(landed)
+                self._deliver(landed)
                 landed = []
                 if batch:
                     landed = self._land(batch, await self._fates(batch, left))
@@ -69,7 +75,7 @@ class GroupCommit:
                     await self._wake.wait()
                     self._wake.clear()
         finally:
-            _deliver(landed)
+            self._deliver(landed)
             await self._disconnect()
 
     def _send(self, batch: Batch) -> Appending | None:
@@ -157,6 +163,16 @@ class GroupCommit:
                 self._take_back(live, fate)
         return landed
 
+    def _deliver(self, landed: Landed) -> None:
+        """Answer, then tell the rooms: who waits for an answer to go on is served before five hundred listeners."""
+        for live, takens, fresh in landed:
+            for taken in takens:
+                taken.attempt.settle(taken.answer)
+            if fresh:
+                live.room.publish(fresh)
+                if self._concerned:
+                    self._concerned(fresh)
+
     def _take_back(self, live: LiveProject[Any], fate: Fate) -> None:
         live.rewind()
         self._refused(live, fate)
@@ -164,12 +180,3 @@ class GroupCommit:
 
 def _writes(batch: Batch) -> list[Writes]:
     return [Writes(live.project_id, takens[0].base, [taken.decided for taken in takens]) for live, takens in batch]
-
-
-def _deliver(landed: Landed) -> None:
-    """Answer, then tell the rooms: who waits for an answer to go on is served before five hundred listeners."""
-    for live, takens, fresh in landed:
-        for taken in takens:
-            taken.attempt.settle(taken.answer)
-        if fresh:
-            live.room.publish(fresh)

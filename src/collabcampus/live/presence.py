@@ -1,17 +1,14 @@
 """Presence across nodes: each tells the others who is in its rooms, and believes them while they live."""
 
-import asyncio
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from collabcampus.domain.errors import Busy
-from collabcampus.live.bus import Bus
+from collabcampus.live.bus import Announcer, Bus
 from collabcampus.live.rooms import Room
 
 CHANNEL = "collabcampus_presence"
@@ -43,12 +40,11 @@ class Presence(Generic[F]):
         self, bus: Bus, room_of: Callable[[str], Room[F] | None], rooms: Callable[[], Iterable[Room[F]]]
     ) -> None:
         """`room_of` finds a room that somebody here is in; `rooms` are all of them."""
-        self._bus, self._room_of, self._rooms = bus, room_of, rooms
+        self._room_of, self._rooms = room_of, rooms
+        self._announcer = Announcer(bus, CHANNEL)  # what is lost is told anew at a later tick
         self._node = uuid.uuid4().hex[:12]
         self._heard_at: dict[str, float] = {}
         self._ticks = 0
-        self._untold: deque[str] = deque()
-        self._telling: asyncio.Task[None] | None = None
         bus.subscribe(CHANNEL, self._heard)
 
     def changed(self, room: Room[Any], joined: dict[str, str], left: list[str]) -> None:
@@ -97,14 +93,4 @@ class Presence(Generic[F]):
             self._tell_all(room)
 
     def _tell(self, hint: Hint) -> None:
-        self._untold.append(msgspec.json.encode(hint).decode())
-        if self._telling is None or self._telling.done():
-            self._telling = asyncio.get_running_loop().create_task(self._publish())
-
-    async def _publish(self) -> None:
-        """One after the other: who came and went must not have gone and come."""
-        while self._untold:
-            try:
-                await self._bus.publish(CHANNEL, self._untold.popleft())
-            except Busy:
-                self._untold.clear()  # what is lost so is told anew at a later tick
+        self._announcer.tell(msgspec.json.encode(hint).decode())

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import random
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -14,10 +14,9 @@ from msgspec import structs
 
 from collabcampus.domain import commands as c
 from collabcampus.domain import errors
-from collabcampus.domain.decide import require_member
-from collabcampus.domain.decisions.checks import task_of
+from collabcampus.domain import events as e
 from collabcampus.domain.project import Actor, Project
-from collabcampus.live import history
+from collabcampus.live import copies, history
 from collabcampus.live.attempts import Answer, Attempt, Done, Taken
 from collabcampus.live.commit import Fate, GroupCommit
 from collabcampus.live.project import LiveProject
@@ -62,9 +61,10 @@ class Projects(Generic[F]):
         self._live: OrderedDict[str, LiveProject[F]] = OrderedDict()
         self._project_of: dict[str, str] = {}
         self._background: set[asyncio.Task[None]] = set()
-        self._lanes = [GroupCommit(database, self._taken_back) for _ in range(LANES)]
+        self._lanes = [GroupCommit(database, self._taken_back, self._committed) for _ in range(LANES)]
         self._on_their_way = 0
         self.people_changed: Changed[F] | None = None
+        self.committed_here: Callable[[Sequence[e.Recorded]], None] | None = None
 
     def rooms(self) -> list[Room[F]]:
         """The rooms that somebody here is in."""
@@ -103,34 +103,44 @@ class Projects(Generic[F]):
         """The one way in: decide, append, publish, and answer once it is durable.
 
         Without a project a creation makes one, and a task's id finds its own. A commandId that was answered
-        before gets the same answer; `asked` is what the client sent, where the door has
-        completed it. `expected` is the position the client wants the project to be at:
-        StalePosition otherwise. Raises a Refused for whatever is declined.
+        before gets the same answer; `asked` is what the client sent, where the door has completed it. `expected` is
+        the position the client wants the project to be at: StalePosition otherwise. Raises a Refused for whatever is
+        declined.
         """
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         done: Done = partial(_resolve, answered)
         if project_id is None:
             project_id = await self.project_for(command, actor, command_id)
-            done = partial(_unnamed, done)
+            if isinstance(command, c.TaskCommand):
+                done = partial(_unnamed, done)
         self.offer(command, actor, project_id, done, command_id=command_id, expected=expected, asked=asked)
         return await answered
 
     async def completed(self, command: c.Command, actor: Actor) -> c.Command:
-        """Give a creation its id, and a copy its original, which may be another project's."""
-        command = c.with_id(command, self._fresh_id())
-        if not isinstance(command, c.CopyTask):
-            return command
+        """Give a creation its id, and a copy its original, which may be another project's: nothing where the actor
+        sees none, since a repeated command is answered all the same."""
+        match command:
+            case c.CopyTask():
+                original = await self._original(await read.project_of(self._database, command.task_id), actor)
+                task = original.tasks.get(command.task_id) if original else None
+                return structs.replace(command, copied=copies.of_task(task, self._fresh_id)) if task else command
+            case c.CreateProject(copy_of=str(copy_of)):
+                if original := await self._original(copy_of, actor):
+                    made = copies.of_project(original, self._fresh_id, with_tasks=command.with_tasks)
+                    return structs.replace(command, original=made)
+                return command
+            case c.CreateProject(template=str(template)):
+                return structs.replace(command, original=copies.of_template(template, self._fresh_id))
+            case _:
+                return c.with_id(command, self._fresh_id())
+
+    async def _original(self, project_id: str | None, actor: Actor) -> Project | None:
+        """A project to copy from, for one of its members."""
         try:
-            state = await self.read(await self.project_of(command.task_id))
-            require_member(state, actor)
+            state = await self.read(project_id) if project_id else None
         except errors.ProjectNotFound:
-            raise errors.TaskNotFound from None
-        task = task_of(state, command.task_id)
-        copied = c.Copied(
-            self._fresh_id(), task.title, task.description, task.priority, task.due_date, task.start_date,
-            task.estimate, tuple((self._fresh_id(), item.text, item.done) for item in task.checklist),
-        )  # fmt: skip
-        return structs.replace(command, copied=copied)
+            return None
+        return state if state and state.role_of(actor.user_id) else None
 
     def offer(
         self,
@@ -197,11 +207,7 @@ class Projects(Generic[F]):
         """The id of a project to create: it follows from actor and commandId, so a retry finds the same."""
         if command_id is None:
             return self._fresh_id()
-        raw = bytearray(hashlib.sha256(f"{actor.user_id}/{command_id}".encode()).digest()[:16])
-        raw[6] = raw[6] & 0x0F | 0x80
-        raw[8] = raw[8] & 0x3F | 0x80
-        text = raw.hex()
-        return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+        return uuid_of(hashlib.sha256(f"{actor.user_id}/{command_id}".encode()).digest())
 
     # How it is decided
 
@@ -216,6 +222,10 @@ class Projects(Generic[F]):
         except errors.Refused:
             return False
         return True
+
+    def _committed(self, events: Sequence[e.Recorded]) -> None:
+        if self.committed_here:
+            self.committed_here(events)
 
     def _arrived(self, answer: Answer | None, error: BaseException | None) -> None:
         self._on_their_way -= 1
@@ -377,6 +387,15 @@ class Projects(Generic[F]):
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task
+
+
+def uuid_of(digest: bytes) -> str:
+    """The UUIDv8 that follows from a digest."""
+    raw = bytearray(digest[:16])
+    raw[6] = raw[6] & 0x0F | 0x80
+    raw[8] = raw[8] & 0x3F | 0x80
+    text = raw.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
 async def _guarded(work: Coroutine[Any, Any, None]) -> None:

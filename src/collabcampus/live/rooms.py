@@ -147,14 +147,20 @@ class Room(Generic[F]):
             self._changed(self, {}, [user_id])
 
     def publish(self, committed: Sequence[e.Recorded]) -> None:
-        """Send the events' frames to everybody; who is removed by one hears nothing after it."""
+        """Send the events' frames to everybody. Who is removed by one hears nothing after it, and nobody does after
+        the one that archives the project."""
         self.told = committed[0].position - 1  # for who falls behind by these very events
         start = 0
         for nth, recorded in enumerate(committed, 1):
-            if isinstance(recorded.event, e.MemberRemoved):
-                self._tell_events(committed[start:nth])
-                self._expel(recorded.event.user_id)
-                start = nth
+            match recorded.event:
+                case e.MemberRemoved(user_id=removed):
+                    self._tell_events(committed[start:nth])
+                    self._expel([each for each in self._listeners if each.user_id == removed], "removed")
+                    start = nth
+                case e.ProjectArchived():
+                    self._tell_events(committed[start:nth])
+                    self._expel(list(self._listeners), "archived")
+                    start = nth
         self._tell_events(committed[start:])
         self.told = committed[-1].position
 
@@ -204,10 +210,10 @@ class Room(Generic[F]):
         if self._listeners and (joined or left):
             self.tell(self._frames.crowd(self.project_id, joined, left, list(people)))
 
-    def _expel(self, user_id: str) -> None:
-        for listener in [each for each in self._listeners if each.user_id == user_id]:
+    def _expel(self, listeners: list[Listener[F]], reason: str) -> None:
+        for listener in listeners:
             self.leave(listener)
-            listener.left(self.project_id, "removed")
+            listener.left(self.project_id, reason)
 
 
 Changed = Callable[[Room[F], dict[str, str], list[str]], None]

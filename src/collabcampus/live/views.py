@@ -85,6 +85,16 @@ def board(shown: Project, names: Names) -> bytes:
     return _encode(rest)
 
 
+def notification(row: Mapping[str, Any], names: Names, secret: Callable[[str], str]) -> dict[str, Any]:
+    """A notification's row for whom it is for: with the actor's name, and what accepting an invitation takes."""
+    shown = {key: value for key, value in row.items() if key != "userId"}
+    shown["notificationId"] = f"{row['projectId']}:{row['position']}"
+    shown["actor"] = {"userId": row["actor"], "name": names.get(row["actor"], "")}
+    if row["type"] == "InvitationCreated":
+        shown["secret"] = secret(row["key"])
+    return shown
+
+
 def latest_messages(shown: Project) -> list[Message]:
     """The last messages of the chat, oldest first."""
     return list(islice(reversed(shown.messages.values()), MESSAGES_SHOWN))[::-1]

@@ -19,6 +19,8 @@ LOCK_TIMEOUT_MS = 2_000
 POOL_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5
 POOL_MIN, POOL_MAX = 2, 10
+SIMILAR_ENOUGH = 0.5
+"""The share of a misspelt word's trigrams that a found one has: two letters may have changed places."""
 MUST_BE_ON = ("fsync", "full_page_writes", "synchronous_commit")
 
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -110,7 +112,8 @@ async def configure(connection: Connection) -> None:
     connection.adapters.register_loader("uuid", TextLoader)
     await connection.execute(
         f"SET ROLE {APP_ROLE}; SET statement_timeout = {STATEMENT_TIMEOUT_MS}; "
-        f"SET lock_timeout = {LOCK_TIMEOUT_MS}; SET TimeZone = 'UTC'; SET jit = off"
+        f"SET lock_timeout = {LOCK_TIMEOUT_MS}; SET TimeZone = 'UTC'; SET jit = off; "
+        f"SET pg_trgm.word_similarity_threshold = {SIMILAR_ENOUGH}"
     )
 
 

@@ -79,6 +79,25 @@ async def events_of(
     return [_recorded(row) for row in rows]
 
 
+async def activity(
+    database: Database, project_id: str, thing: str | None, before: int | None, limit: int
+) -> list[dict[str, Any]]:
+    """What happened in a project, newest first, from before a position on; with `thing`, to that alone: to a
+    task with its comments and checklist, say. `before` holds what the changed fields were."""
+    of_thing = "AND thing = %s" if thing else ""
+    rows = await database.fetch(
+        f"""
+        SELECT jsonb_build_object('position', position, 'type', type, 'thing', thing, 'key', key, 'actor', actor,
+                                  'at', at, 'changes', changes, 'before', coalesce(before, '{{}}'))
+        FROM activity
+        WHERE project_id = %s AND position < coalesce(%s::bigint, 9223372036854775807) {of_thing}
+        ORDER BY position DESC LIMIT %s
+        """,  # noqa: S608 - constants
+        *(project_id, before, *((thing,) if thing else ()), limit),
+    )
+    return [row[0] for row in rows]
+
+
 async def project_of(database: Database, unique_id: str) -> str | None:
     """The project that an id from the directory belongs to: a task's."""
     rows = await database.fetch("SELECT project_id FROM directory WHERE id = %s", unique_id)

@@ -1,5 +1,6 @@
 """What socket events mean: joining, leaving, typing, renewing a token, and every command of the domain."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -18,7 +19,7 @@ from collabcampus.live import views
 from collabcampus.live.attempts import Answer
 from collabcampus.live.project import LiveProject
 from collabcampus.live.projects import Projects
-from collabcampus.log import read
+from collabcampus.log import persons, read
 from collabcampus.log.database import Database
 from collabcampus.sockets import frames, payloads
 from collabcampus.sockets.connection import Connection
@@ -76,6 +77,8 @@ class Gateway:
         """`origins` are the web origins allowed beside the server's own, `payload_limit` is in bytes."""
         self._database, self._projects, self._identity = database, projects, identity
         self._by_session: dict[str, set[Connection]] = {}
+        self._by_person: dict[str, set[Connection]] = {}
+        self._notifying: set[asyncio.Task[None]] = set()
         self._events: dict[str, Callable[[Connection, Asked], Awaitable[None]]] = {
             "join_project": self._join,
             "leave_project": self._leave,
@@ -88,6 +91,25 @@ class Gateway:
         """Close every socket of a session that has ended."""
         for connection in list(self._by_session.get(session_id, ())):
             connection.close()
+
+    def told(self, project_id: str, position: int, people: list[str]) -> None:
+        """An event concerns these people: those who are connected here get their `notification`."""
+        here = [each for each in people if each in self._by_person]
+        if here:
+            task = asyncio.create_task(self._notify(project_id, position, here))
+            self._notifying.add(task)
+            task.add_done_callback(self._notifying.discard)
+
+    async def _notify(self, project_id: str, position: int, people: list[str]) -> None:
+        try:
+            rows = await persons.notifications_at(self._database, project_id, position, people)
+            names = await self._identity.names({row["actor"] for row in rows})
+        except errors.Busy:
+            return  # it is kept until it is read
+        for row in rows:
+            shown = views.notification(row, names, self._identity.invitation_secret)
+            for connection in self._by_person.get(row["userId"], ()):
+                connection.emit("notification", shown)
 
     def close_all(self) -> None:
         """Close every socket: the server stops."""
@@ -108,15 +130,14 @@ class Gateway:
 
     def _begin(self, connection: Connection) -> None:
         self._by_session.setdefault(connection.session_id, set()).add(connection)
+        self._by_person.setdefault(connection.user_id, set()).add(connection)
         user = {"id": connection.user_id, "name": connection.name}
         connection.emit("welcome", {"message": "Connected!", "user": user})
 
     def _end(self, connection: Connection) -> None:
         connection.gone()
-        sockets = self._by_session.get(connection.session_id, set())
-        sockets.discard(connection)
-        if not sockets:
-            self._by_session.pop(connection.session_id, None)
+        _discard(self._by_session, connection.session_id, connection)
+        _discard(self._by_person, connection.user_id, connection)
 
     def _expire(self, connection: Connection, claims: Claims) -> None:
         connection.expire_at(claims.expires_at - time.time())
@@ -241,9 +262,17 @@ class Gateway:
         connection.answer(asked, b'{"ok":true}')
 
     def _end_of_session_moves(self, connection: Connection, claims: Claims) -> None:
-        self._by_session.get(connection.session_id, set()).discard(connection)
+        _discard(self._by_session, connection.session_id, connection)
         connection.session_id = claims.session_id
         self._by_session.setdefault(claims.session_id, set()).add(connection)
+
+
+def _discard(sockets: dict[str, set[Connection]], key: str, connection: Connection) -> None:
+    """Forget a connection, and with the last of them the key."""
+    rest = sockets.get(key, set())
+    rest.discard(connection)
+    if not rest:
+        sockets.pop(key, None)
 
 
 def _good(outcome: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """Payloads of socket events: typed, strict, decoded once, straight from the bytes that came."""
 
 from collections.abc import Callable
+from functools import cache
 from operator import attrgetter
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -67,6 +68,7 @@ def reader(kind: type[c.Command]) -> Read:
     return read
 
 
+@cache
 def shape(kind: type[c.Command]) -> type[Struct]:
     """What a client may send of a command over a socket."""
     types = get_type_hints(kind, include_extras=True)

@@ -5,7 +5,7 @@ import re
 from msgspec import UNSET
 
 from collabcampus.domain import commands as c
-from collabcampus.domain import errors, limits
+from collabcampus.domain import errors, limits, ranks
 from collabcampus.domain import events as e
 from collabcampus.domain.decisions.checks import unless_same, within
 from collabcampus.domain.project import Actor, Project
@@ -20,10 +20,15 @@ _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
 
 def create(command: c.CreateProject, project: Project, actor: Actor) -> list[e.Event]:
-    """The project and its first owner."""
+    """The project and its first owner; of a copy its labels and tasks too."""
     if project.head:
         raise errors.IdTaken(projectId=project.project_id)
-    columns = DEFAULT_COLUMNS if command.columns is UNSET else tuple(map(_column, command.columns))
+    if sum(each is not UNSET for each in (command.columns, command.template, command.copy_of)) > 1:
+        raise errors.InvalidPayload(reason="columns, template and copyOf: one of them is enough")
+    if command.copy_of is not UNSET and command.original is UNSET:
+        raise errors.ProjectNotFound
+    original = c.Original(DEFAULT_COLUMNS, ()) if command.original is UNSET else command.original
+    columns = original.columns if command.columns is UNSET else tuple(map(_column, command.columns))
     within("columns", len(columns), limits.COLUMNS_PER_PROJECT)
     ids = [column.id for column in columns]
     if len(set(ids)) < len(ids):
@@ -31,7 +36,21 @@ def create(command: c.CreateProject, project: Project, actor: Actor) -> list[e.E
     return [
         e.ProjectCreated(project.project_id, command.name, command.description, columns),
         e.MemberAdded(actor.user_id, "owner"),
+        *(e.LabelCreated(*label) for label in original.labels),
+        *(event for task in original.tasks for event in copied(task, task.status, task.rank)),
     ]
+
+
+def copied(task: c.Copied, status: str, rank: str) -> list[e.Event]:
+    """A task like another, at a place of its own, with its checklist."""
+    items = zip(task.items, ranks.many(None, None, len(task.items)), strict=True)
+    return [
+        e.TaskCreated(
+            task.task_id, task.title, task.description, status, rank, labels=task.labels,
+            priority=task.priority, due_date=task.due_date, start_date=task.start_date, estimate=task.estimate,
+        ),
+        *(e.ChecklistItemAdded(item_id, task.task_id, text, done, at) for (item_id, text, done), at in items),
+    ]  # fmt: skip
 
 
 def edit(command: c.EditProject, project: Project) -> list[e.Event]:

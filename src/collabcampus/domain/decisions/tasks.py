@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 from collabcampus.domain import commands as c
 from collabcampus.domain import errors, limits, ranks
 from collabcampus.domain import events as e
-from collabcampus.domain.decisions import places
+from collabcampus.domain.decisions import places, projects
 from collabcampus.domain.decisions.checks import (
     known_column,
     members,
@@ -46,20 +46,12 @@ def create(command: c.CreateTask, project: Project, actor: Actor) -> list[e.Even
 def copy(command: c.CopyTask, project: Project) -> list[e.Event]:
     """A task like one elsewhere, with its checklist; people and labels are another project's."""
     copied = command.copied
-    assert copied is not UNSET, "the door filled it in"
+    if copied is UNSET:
+        raise errors.TaskNotFound
     unspent(project, project.tasks, copied.task_id, "taskId")
     status = _arrives_in(project, command.status)
     spread, rank = places.new_rank(project, status, UNSET, UNSET)
-    task = e.TaskCreated(
-        copied.task_id, copied.title, copied.description, status, rank,
-        priority=copied.priority, due_date=copied.due_date, start_date=copied.start_date, estimate=copied.estimate,
-    )  # fmt: skip
-    items = zip(copied.items, ranks.many(None, None, len(copied.items)), strict=True)
-    return [
-        *spread,
-        task,
-        *(e.ChecklistItemAdded(item_id, copied.task_id, text, done, at) for (item_id, text, done), at in items),
-    ]
+    return [*spread, *projects.copied(copied, status, rank)]
 
 
 def edit(command: c.EditTask, project: Project, actor: Actor) -> list[e.Event]:
@@ -132,16 +124,24 @@ def restore(command: c.RestoreTask, project: Project) -> list[e.Event]:
 
 
 def delete(command: c.DeleteTask, project: Project) -> list[e.Event]:
-    """Gone for good."""
+    """Gone for good, with what was said about it."""
     if command.task_id in project.spent:
         return []
-    return [e.TaskDeleted(task_of(project, command.task_id).task_id)]
+    task = task_of(project, command.task_id)
+    comments = [each for each in project.comments.values() if each.task_id == task.task_id]
+    return [
+        e.TaskDeleted(
+            task.task_id, tuple(each.comment_id for each in comments), tuple(each.item_id for each in task.checklist)
+        )
+    ]
 
 
 def remind(command: c.RemindDue, project: Project) -> list[e.Event]:
     """Each assignee once for each due date; nothing where the task moved on meanwhile."""
     task = project.tasks.get(command.task_id)
-    if task is None or task.archived or task.due_date != command.due_date or task.reminded == command.due_date:
+    if project.archived or task is None or task.archived or task.due_date != command.due_date:
+        return []
+    if task.reminded == command.due_date:
         return []
     return [e.DueReminded(task.task_id, command.due_date, task.assignees or UNSET)]
 

@@ -1,0 +1,31 @@
+-- What can be found by its words: one row a task, comment or message, touched where its words change.
+CALL keep_projection(
+    'search',
+    '{TaskCreated, TaskEdited, TaskDeleted, CommentAdded, CommentEdited, CommentDeleted,
+      MessageSent, MessageEdited, MessageDeleted}',
+    '{TaskDeleted, CommentDeleted, MessageDeleted}', $$
+    SELECT project_id, position, type, coalesce(gone.comment, key) AS key,
+           CASE type WHEN 'TaskCreated' THEN
+                         jsonb_build_object('kind', 'task', 'taskId', key, 'title', data -> 'title',
+                                            'description', data -> 'description', 'at', at)
+                     WHEN 'CommentAdded' THEN
+                         jsonb_build_object('kind', 'comment', 'taskId', data -> 'taskId', 'text', data -> 'text',
+                                            'author', actor, 'at', at)
+                     WHEN 'MessageSent' THEN
+                         jsonb_build_object('kind', 'message', 'text', data -> 'text', 'author', actor, 'at', at)
+                     WHEN 'TaskEdited' THEN
+                         jsonb_strip_nulls(jsonb_build_object('title', data -> 'title',
+                                                              'description', data -> 'description'))
+                     ELSE jsonb_strip_nulls(jsonb_build_object('text', data -> 'text')) END AS patch
+    FROM event
+    LEFT JOIN LATERAL (
+        SELECT jsonb_array_elements_text(data -> 'comments') AS comment WHERE type = 'TaskDeleted'
+        UNION ALL SELECT key WHERE type = 'TaskDeleted') AS gone ON true
+    WHERE type <> 'TaskEdited' OR data ?| '{title, description}'
+$$);
+
+-- By words and by parts of words, project by project: nobody's search pays for the projects of others.
+CREATE INDEX search_by_words ON search USING gin (project_id, to_tsvector('simple', words("row")));
+CREATE INDEX search_by_trigrams ON search USING gin (project_id, words("row") gin_trgm_ops);
+-- Newest first, for words that are everywhere.
+CREATE INDEX search_by_age ON search (project_id, since DESC);

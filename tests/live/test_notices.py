@@ -1,0 +1,89 @@
+"""Notifications reach all of a person's sockets, in whatever rooms they are, and nobody else's."""
+
+from typing import Any
+
+import pytest
+
+from running import Person, Server
+from sockets.raw import RawSocket
+
+
+@pytest.fixture(scope="module")
+def alice(server: Server) -> Person:
+    return Person(server.url, "Alice")
+
+
+@pytest.fixture(scope="module")
+def bob(server: Server) -> Person:
+    return Person(server.url, "Bob")
+
+
+def heard(socket: RawSocket) -> dict[str, Any]:
+    """The next notification."""
+    name, payload = socket.event()
+    assert name == "notification"
+    return dict(payload)
+
+
+def test_a_person_hears_what_concerns_them_on_every_socket(server: Server, alice: Person, bob: Person) -> None:
+    sockets = [RawSocket(server.url, bob.token) for _ in range(2)]
+    hers = RawSocket(server.url, alice.token)
+    project_id = alice.project("Garden")
+    alice.http.post(f"/api/projects/{project_id}/members", json={"userId": bob.user_id, "role": "editor"})
+    task_id = alice.task(project_id, "Dig", assignees=[bob.user_id])
+    hers.ask("add_comment", {"taskId": task_id, "text": "Look", "mentions": [bob.user_id]})
+    hers.ask("send_message", {"projectId": project_id, "text": "Hello", "mentions": [bob.user_id, alice.user_id]})
+
+    for socket in sockets:
+        told = [heard(socket) for _ in range(4)]
+        assert {(each["kind"], each["title"], each["text"]) for each in told} == {
+            ("invited", None, None), ("assigned", "Dig", None), ("mentioned", "Dig", "Look"),
+            ("mentioned", None, "Hello"),
+        }  # fmt: skip
+        assert all(each["actor"] == {"userId": alice.user_id, "name": "Alice"} for each in told)
+        assert {each["projectName"] for each in told} == {"Garden"}
+        kept = bob.http.get("/api/me/notifications", params={"unread": True}).json()["items"]
+        assert sorted(told, key=lambda each: -each["position"]) == kept
+        socket.close()
+    answer = hers.ask("typing", {"projectId": project_id})
+    assert answer["error"]["code"] == "not_in_room", "and nothing came to her before it"
+    hers.close()
+
+
+def test_an_invitation_brings_what_accepting_it_takes(server: Server, alice: Person, bob: Person) -> None:
+    socket, hers = RawSocket(server.url, bob.token), RawSocket(server.url, alice.token)
+    project_id = alice.project("Secret garden")
+    asked = {"projectId": project_id, "email": bob.email, "role": "viewer"}
+    invited = hers.ask("create_invitation", asked)
+    assert invited["ok"], invited
+
+    told = heard(socket)
+
+    assert (told["kind"], told["projectName"], told["key"]) == ("invited", "Secret garden", invited["invitationId"])
+    accepted = socket.ask(
+        "accept_invitation",
+        {"projectId": project_id, "invitationId": told["key"], "secret": told["secret"]},
+    )
+    assert accepted["ok"], accepted
+    assert bob.http.get(f"/api/projects/{project_id}").status_code == 200
+    socket.close()
+    hers.close()
+
+
+def test_an_archived_project_sends_everybody_out_of_its_room(server: Server, alice: Person) -> None:
+    project_id = alice.project()
+    socket, hers = RawSocket(server.url, alice.token), RawSocket(server.url, alice.token)
+    socket.ask("join_project", {"projectId": project_id})
+    assert socket.event()[0] == "project_joined"
+
+    assert hers.ask("archive_project", {"projectId": project_id})["ok"]
+
+    name, payload = socket.event()
+    assert (name, payload["type"]) == ("project_updated", "ProjectArchived")
+    assert socket.event() == ("project_left", {"projectId": project_id, "reason": "archived"})
+    refused = hers.ask("create_task", {"projectId": project_id, "title": "Dig"})
+    assert refused["error"]["code"] == "project_is_archived"
+    assert hers.ask("restore_project", {"projectId": project_id})["ok"]
+    assert hers.ask("create_task", {"projectId": project_id, "title": "Dig"})["ok"]
+    socket.close()
+    hers.close()

@@ -1,0 +1,152 @@
+"""Who may do what: every route and every socket event, for everybody in every relation to the project.
+
+What is expected follows from `domain/permissions.py` alone.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from collabcampus.domain import commands as c
+from collabcampus.domain import permissions
+from running import Person, Server
+from sockets.raw import RawSocket
+from world import RELATIONS, ROLES, SAMPLES, Payload, People, World, payload
+
+OK = "ok"
+KINDS = {name: kind for name, kind in c.COMMANDS.items() if name != "task_moved"}
+OPEN_TO_ALL = (c.CreateProject, c.AcceptInvitation)
+"""Commands that need no place in the project: to make one, and to come in by an invitation's secret."""
+
+
+@pytest.fixture(scope="module")
+def people(server: Server) -> People:
+    return People(server.url)
+
+
+def expected(kind: type[c.Command], relation: str) -> str:
+    """What somebody is answered: `ok`, or the code of the refusal."""
+    role = ROLES[relation]
+    if kind in OPEN_TO_ALL:
+        return OK
+    if role is None:
+        return "task_not_found" if issubclass(kind, c.TaskCommand) else "project_not_found"
+    return OK if permissions.at_least(role, permissions.LEAST_ROLE[kind]) else "role_too_low"
+
+
+def code(answer: Payload) -> str:
+    """`ok`, or the code."""
+    return OK if answer["ok"] else str(answer["error"]["code"])
+
+
+class Sockets:
+    """A socket for each person, made when it is needed."""
+
+    def __init__(self, url: str) -> None:
+        self._url, self._of = url, dict[str, RawSocket]()
+
+    def ask(self, person: Person, event: str, *arguments: Any) -> Payload:
+        """What the event is answered."""
+        if person.user_id not in self._of:
+            self._of[person.user_id] = RawSocket(self._url, person.token)
+        return self._of[person.user_id].ask(event, *arguments)
+
+    def close(self) -> None:
+        """All go away."""
+        for each in self._of.values():
+            each.close()
+
+
+@pytest.fixture(scope="module")
+def sockets(server: Server) -> Iterator[Sockets]:
+    with closing(Sockets(server.url)) as opened:
+        yield opened
+
+
+def test_every_command_has_a_row_and_a_sample() -> None:
+    commands = set(KINDS.values())
+
+    assert commands == set(SAMPLES)
+    assert commands - set(permissions.LEAST_ROLE) == set(OPEN_TO_ALL)
+
+
+@pytest.mark.parametrize("event", KINDS)
+def test_a_command_over_a_socket_is_answered_as_the_table_says(people: People, sockets: Sockets, event: str) -> None:
+    kind = KINDS[event]
+    world = World(people)
+    for relation in RELATIONS:  # those who are refused come first and leave the world as it was
+        person = people[relation]
+        answer = sockets.ask(person, event, payload(kind, world, person))
+        assert code(answer) == expected(kind, relation), (relation, answer)
+        if answer["ok"]:
+            world = World(people)
+
+
+@pytest.mark.parametrize("event", [*KINDS, "join_project", "leave_project", "typing", "authenticate"])
+def test_nobody_is_heard_before_a_valid_token(server: Server, people: People, event: str) -> None:
+    socket = RawSocket(server.url, None)
+
+    socket.send("421" + json.dumps([event, {"projectId": people.guest.user_id}]))
+
+    with pytest.raises((ConnectionClosed, TimeoutError)):  # noqa: PT012 - whatever comes, it is no answer
+        while True:
+            packet = socket.next(0.3)
+            assert not packet.startswith("43"), packet
+    socket.close()
+
+
+@pytest.mark.parametrize("relation", RELATIONS)
+def test_the_room_is_for_members(people: People, sockets: Sockets, relation: str) -> None:
+    world, person = World(people), people[relation]
+    room = {"projectId": world.project}
+    inside = ROLES[relation] is not None
+
+    assert code(sockets.ask(person, "typing", room)) == "not_in_room"
+    assert code(sockets.ask(person, "join_project", room)) == (OK if inside else "project_not_found")
+    assert code(sockets.ask(person, "typing", room)) == (OK if inside else "not_in_room")
+    assert code(sockets.ask(person, "leave_project", room)) == OK
+    assert code(sockets.ask(person, "authenticate", {"token": person.token})) == OK
+    stolen = people["owner"] if relation != "owner" else people["editor"]
+    assert code(sockets.ask(person, "authenticate", {"token": stolen.token})) == "invalid_payload"
+
+
+@pytest.mark.parametrize("event", [name for name, kind in KINDS.items() if kind is not c.CreateProject])
+def test_ids_of_another_project_inside_a_command_are_refused(people: People, sockets: Sockets, event: str) -> None:
+    kind, owner = KINDS[event], people["owner"]
+    world, other = World(people), World(people)
+    theirs = payload(kind, other, owner)
+    before = [owner.http.get(f"/api/projects/{each.project}").json()["position"] for each in (world, other)]
+    for field, value in payload(kind, world, owner, named=True).items():
+        names = [world.ids[each] for each in (value if isinstance(value, list) else [value]) if each in world.ids]
+        if not names or (kind is c.CopyTask and field == "taskId"):
+            continue  # no id of the project's; and a copy's original may well be in another of one's projects
+        mixed = {**payload(kind, world, owner, named=True), field: theirs[field]}
+        answer = sockets.ask(owner, event, mixed)
+        assert code(answer).endswith("_not_found"), (field, answer)
+    after = [owner.http.get(f"/api/projects/{each.project}").json()["position"] for each in (world, other)]
+    assert after == before
+
+
+@pytest.mark.parametrize("event", KINDS)
+def test_the_actor_is_never_read_from_the_payload(people: People, sockets: Sockets, event: str) -> None:
+    world, viewer = World(people), people["viewer"]
+    sent = payload(KINDS[event], world, people["owner"])
+    filled = KINDS[event].door_fills
+    for field in ("actor", "author", "createdBy", "role" if "role" not in sent else "actor", *map(c.camel, filled)):
+        answer = sockets.ask(viewer, event, {**sent, field: people["owner"].user_id})
+        assert code(answer) == "invalid_payload", (field, answer)
+
+
+def test_a_viewer_reads_everything_and_a_stranger_nothing(people: People, server: Server) -> None:
+    world = World(people)
+    reads = [f"/api/projects/{world.project}{rest}" for rest in ("", "/board", "/members", "/events", "/activity")]
+    for path in [*reads, f"/api/tasks/{world.task}", f"/api/tasks/{world.task}/activity"]:
+        assert people["viewer"].http.get(path).status_code == 200, path
+        assert people["outsider"].http.get(path).status_code == 404, path
+        assert people["removed"].http.get(path).status_code == 404, path
+        assert httpx.get(server.url + path).status_code == 401, path
