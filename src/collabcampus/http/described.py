@@ -72,7 +72,7 @@ def _problems(route: HTTPRoute, handler: HTTPRouteHandler) -> dict[int, str]:
     takes = handler.parsed_fn_signature.parameters
     signed_in = not handler.opt.get("exclude_from_auth")
     return {
-        **(_WITH_INPUT if {"data", "intent", "cursor"} & takes.keys() else {}),
+        **(_WITH_INPUT if {"data", "intent", "reader", "cursor"} & takes.keys() else {}),
         **(_SIGNED_IN if signed_in else {}),
         **(_NAMING if route.path_parameters else {}),
         **(_CHANGING if "intent" in takes else {}),
