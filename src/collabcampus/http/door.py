@@ -58,11 +58,11 @@ class Door:
         return as_json(views.outcome(answer, names, secret), answer.position, status)
 
 
-def shown(reader: Reader, state: Project, show: Callable[[], Any]) -> Response[Any]:
-    """What `show` makes of the state, plain data or JSON in bytes; 304 where the reader holds this position."""
-    if reader.holds(state.head):
-        return Response(None, status_code=HTTP_304_NOT_MODIFIED, headers=etag(state.head))
-    return Response(show(), media_type=MediaType.JSON, headers=etag(state.head))
+def shown(reader: Reader, position: int, show: Callable[[], Any]) -> Response[Any]:
+    """What `show` makes of a project at a position, plain data or JSON in bytes; 304 where the reader holds it."""
+    if reader.holds(position):
+        return Response(None, status_code=HTTP_304_NOT_MODIFIED, headers=etag(position))
+    return Response(show(), media_type=MediaType.JSON, headers=etag(position))
 
 
 def as_json(body: bytes, position: int, status: int = 200) -> Response[Any]:
