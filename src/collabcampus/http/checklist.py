@@ -35,7 +35,7 @@ class ChecklistController(Controller):
     ) -> Response[dict[str, Any]]:
         """The items in their order."""
         state, task = await door.read_task(str(task_id), reader)
-        return shown(reader, state, lambda: part(task.checklist, limit, cursor, lambda each: each.item_id))
+        return shown(reader, state.head, lambda: part(task.checklist, limit, cursor, lambda each: each.item_id))
 
     @post()
     async def add_checklist_item(

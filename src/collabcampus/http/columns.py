@@ -38,7 +38,7 @@ class ColumnsController(Controller):
     ) -> Response[dict[str, Any]]:
         """The columns in their order."""
         state, _ = await door.read(str(project_id), reader)
-        return shown(reader, state, lambda: part(state.columns, limit, cursor, lambda each: each.id))
+        return shown(reader, state.head, lambda: part(state.columns, limit, cursor, lambda each: each.id))
 
     @post()
     async def add_column(

@@ -39,7 +39,9 @@ class CommentsController(Controller):
         state, task = await door.read_task(str(task_id), reader)
         on_task = (each for each in state.comments.values() if each.task_id == task.task_id)
         found = sorted((each for each in on_task if _place(each) > after), key=_place)
-        return shown(reader, state, lambda: page(found[: limit + 1], limit, lambda each: cursor_of(*_place(each))))
+        return shown(
+            reader, state.head, lambda: page(found[: limit + 1], limit, lambda each: cursor_of(*_place(each)))
+        )
 
     @post()
     async def add_comment(

@@ -17,6 +17,8 @@ from msgspec import Struct
 from collabcampus.domain.commands import camel
 from collabcampus.http.problems import PROBLEM_JSON
 
+_OF_THE_HOUSE = {"self", "request", "door", "identity", "ready"}
+"""Parameters of handlers that no client sends."""
 _ALWAYS = {503: "Busy, or the log cannot be reached; try again after `Retry-After`"}
 _WITH_INPUT = {400: "The request is not what this call takes"}
 _SIGNED_IN = {401: "Not signed in, or no longer"}
@@ -72,7 +74,7 @@ def _problems(route: HTTPRoute, handler: HTTPRouteHandler) -> dict[int, str]:
     takes = handler.parsed_fn_signature.parameters
     signed_in = not handler.opt.get("exclude_from_auth")
     return {
-        **(_WITH_INPUT if {"data", "intent", "reader", "cursor"} & takes.keys() else {}),
+        **(_WITH_INPUT if takes.keys() - _OF_THE_HOUSE else {}),
         **(_SIGNED_IN if signed_in else {}),
         **(_NAMING if route.path_parameters else {}),
         **(_CHANGING if "intent" in takes else {}),

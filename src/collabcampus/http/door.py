@@ -42,7 +42,7 @@ class Door:
             require_member(live.state, reader.actor)
             names = await self.identity.names(live.state.members)
             require_member(live.state, reader.actor)
-            return shown(reader, live.state, lambda: live.board(names))
+            return shown(reader, live.state.head, lambda: live.board(names))
 
     async def read_task(self, task_id: str, reader: Reader) -> tuple[Project, Task]:
         """A task and the project that it is in; TaskNotFound for whoever has no place there, too."""
@@ -67,11 +67,11 @@ class Door:
         return as_json(views.outcome(answer, names, secret), answer.position, status)
 
 
-def shown(reader: Reader, state: Project, show: Callable[[], Any]) -> Response[Any]:
-    """What `show` makes of the state, plain data or JSON in bytes; 304 where the reader holds this position."""
-    if reader.holds(state.head):
-        return Response(None, status_code=HTTP_304_NOT_MODIFIED, headers=etag(state.head))
-    return Response(show(), media_type=MediaType.JSON, headers=etag(state.head))
+def shown(reader: Reader, position: int, show: Callable[[], Any]) -> Response[Any]:
+    """What `show` makes of a project at a position, plain data or JSON in bytes; 304 where the reader holds it."""
+    if reader.holds(position):
+        return Response(None, status_code=HTTP_304_NOT_MODIFIED, headers=etag(position))
+    return Response(show(), media_type=MediaType.JSON, headers=etag(position))
 
 
 def as_json(body: bytes, position: int, status: int = 200) -> Response[Any]:

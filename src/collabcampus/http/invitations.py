@@ -40,7 +40,7 @@ class InvitationsController(Controller):
         state, _ = await door.read(str(project_id), reader)
         _require_owner(state, reader)
         invitations = list(map(views.invitation, state.invitations.values()))
-        return shown(reader, state, lambda: part(invitations, limit, cursor, lambda each: each["invitationId"]))
+        return shown(reader, state.head, lambda: part(invitations, limit, cursor, lambda each: each["invitationId"]))
 
     @post()
     async def create_invitation(

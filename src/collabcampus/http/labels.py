@@ -35,7 +35,7 @@ class LabelsController(Controller):
         """The labels in the order they came."""
         state, _ = await door.read(str(project_id), reader)
         labels = list(state.labels.values())
-        return shown(reader, state, lambda: part(labels, limit, cursor, lambda each: each.label_id))
+        return shown(reader, state.head, lambda: part(labels, limit, cursor, lambda each: each.label_id))
 
     @post()
     async def create_label(

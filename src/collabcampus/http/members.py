@@ -36,7 +36,7 @@ class MembersController(Controller):
         """The members in the order they came."""
         state, names = await door.read(str(project_id), reader)
         return shown(
-            reader, state, lambda: part(views.members(state, names), limit, cursor, lambda each: each["userId"])
+            reader, state.head, lambda: part(views.members(state, names), limit, cursor, lambda each: each["userId"])
         )
 
     @post()

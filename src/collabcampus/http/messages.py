@@ -13,7 +13,7 @@ from collabcampus.domain import commands as c
 from collabcampus.domain.types import Emoji
 from collabcampus.http.access import Intent, Reader, bad
 from collabcampus.http.bodies import Body
-from collabcampus.http.door import Door
+from collabcampus.http.door import Door, shown
 from collabcampus.http.pages import LAST_POSITION, USUAL, Limit, page
 from collabcampus.log import read
 
@@ -35,11 +35,12 @@ class MessagesController(Controller):
         door: NamedDependency[Door],
         cursor: Cursor = None,
         limit: Limit = USUAL,
-    ) -> dict[str, Any]:
+    ) -> Response[dict[str, Any]]:
         """The chat, newest first."""
-        await door.read(str(project_id), reader)
+        state, _ = await door.read(str(project_id), reader)
+        head = state.head  # now: what is read next is as new as this, or newer
         found = await read.messages_before(door.database, str(project_id), cursor, limit + 1)
-        return page(found, limit, lambda item: item["position"])
+        return shown(reader, head, lambda: page(found, limit, lambda item: item["position"]))
 
     @post()
     async def send_message(

@@ -57,7 +57,7 @@ class ProjectsController(Controller):
     ) -> Response[dict[str, Any]]:
         """The project without its tasks."""
         state, names = await door.read(str(project_id), reader)
-        return shown(reader, state, lambda: views.project(state, names))
+        return shown(reader, state.head, lambda: views.project(state, names))
 
     @patch("/{project_id:uuid}")
     async def edit_project(
@@ -103,11 +103,12 @@ class ProjectsController(Controller):
     ) -> Response[Any]:
         """The history, oldest first; as `application/x-ndjson` all of it, streamed."""
         state, _ = await door.read(str(project_id), reader)
+        head = state.head  # now: what is read next is as new as this, or newer
         if NDJSON in request.headers.get("accept", ""):
-            return Stream(_lines(door, str(project_id), after), media_type=NDJSON, headers=etag(state.head))
+            return Stream(_lines(door, str(project_id), after), media_type=NDJSON, headers=etag(head))
         found = await read.events_after(door.database, str(project_id), after, limit + 1)
-        items = page([_shown(each) for each in found], limit, lambda item: item["position"])
-        return Response(items, headers=etag(state.head))
+        items = [_shown(each) for each in found]
+        return shown(reader, head, lambda: page(items, limit, lambda item: item["position"]))
 
 
 async def _lines(door: Door, project_id: str, after: int) -> AsyncIterator[bytes]:

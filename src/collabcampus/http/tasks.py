@@ -43,7 +43,7 @@ class ProjectTasksController(Controller):
         state, _ = await door.read(str(project_id), reader)
         after = str(cursor) if cursor else ""
         found = _found(state, archived, status, after)
-        return shown(reader, state, lambda: page(found[: limit + 1], limit, lambda each: each.task_id))
+        return shown(reader, state.head, lambda: page(found[: limit + 1], limit, lambda each: each.task_id))
 
     @post()
     async def create_task(
@@ -102,7 +102,7 @@ class TasksController(Controller):
     ) -> Response[dict[str, Any]]:
         """The task, on the board or archived."""
         state, task = await door.read_task(str(task_id), reader)
-        return shown(reader, state, lambda: views.task(task))
+        return shown(reader, state.head, lambda: views.task(task))
 
     @route(http_method=[HttpMethod.PUT, HttpMethod.PATCH])
     async def edit_task(
