@@ -84,3 +84,8 @@ def real_day(day: str | UnsetType | None) -> None:
             datetime.fromisoformat(day)
         except ValueError:
             raise errors.InvalidDate(value=day) from None
+
+
+def end_of(day: str) -> str:
+    """The moment a day or a moment is over, to compare with: a day ends with its last."""
+    return day if "T" in day else f"{day}T24"
