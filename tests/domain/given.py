@@ -1,4 +1,4 @@
-"""Given a history, when a command comes, then these events or this refusal: a garden's board that has one of everything."""
+"""Given a history, when a command comes, then these events or this refusal: a garden that has one of everything."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ AT = "2026-11-24T12:00:00.000Z"
 EDITOR, VIEWER, STRANGER = (Actor(each) for each in PEOPLE[1:])
 FIRST, SECOND, THIRD, ARCHIVED, GONE, NEW = TASKS
 URGENT, LATER, NEW_LABEL = (some_id("label", number) for number in range(3))
-SPADE, OIL, NEW_ITEM = (some_id("item", number) for number in range(3))
+SPADE, OIL, NEW_ITEM, CHAIR = (some_id("item", number) for number in range(4))
 REMARK, REPLY, NEW_COMMENT = (some_id("comment", number) for number in range(3))
 HELLO, ANSWER, NEW_MESSAGE = (some_id("message", number) for number in range(3))
 LINK, BOUND, NEW_INVITATION = (some_id("invitation", number) for number in range(3))
@@ -49,7 +49,7 @@ THREE_TASKS: list[e.Event | By] = [
 GARDEN: list[e.Event | By] = [
     *THREE_TASKS,
     e.TaskCreated(ARCHIVED, "Rest", "", "done", "a0", (VIEWER.user_id,), (URGENT,)),
-    e.ChecklistItemAdded(some_id("item", 9), ARCHIVED, "Chair", False, "a0"),
+    e.ChecklistItemAdded(CHAIR, ARCHIVED, "Chair", False, "a0"),
     e.TaskArchived(ARCHIVED),
     e.TaskCreated(GONE, "Burn", "", "done", "a0"),
     e.TaskDeleted(GONE),
@@ -118,7 +118,7 @@ class Case(Struct):
 
 def said(refusal: errors.Refused) -> Any:
     """A refusal as clients see it."""
-    return msgspec.to_builtins(refusal.as_error())
+    return msgspec.json.decode(msgspec.json.encode(refusal.as_error()))
 
 
 def table(cases: list[Case]) -> pytest.MarkDecorator:

@@ -66,9 +66,9 @@ def members(
     return people
 
 
-def mentioned(project: Project, given: Iterable[str]) -> tuple[str, ...]:
-    """The members mentioned."""
-    return members(project, given, "mentions", limits.MENTIONS_PER_TEXT)
+def mentioned(project: Project, given: Iterable[str], already: Iterable[str] = ()) -> tuple[str, ...]:
+    """The members mentioned; who left may stay mentioned where they were."""
+    return members(project, given, "mentions", limits.MENTIONS_PER_TEXT, already)
 
 
 def others(people: Iterable[str], actor: Actor, known: Iterable[str] = ()) -> tuple[str, ...] | UnsetType:
