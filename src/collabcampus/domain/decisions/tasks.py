@@ -9,6 +9,7 @@ from collabcampus.domain import errors, limits, ranks
 from collabcampus.domain import events as e
 from collabcampus.domain.decisions import places, projects
 from collabcampus.domain.decisions.checks import (
+    end_of,
     known_column,
     members,
     open_task,
@@ -71,11 +72,14 @@ def edit_many(command: c.EditTasks, project: Project, actor: Actor) -> list[e.Ev
     """The same for each of them: all, or none where one is refused."""
     decided: list[e.Event] = []
     for task_id in dict.fromkeys(command.task_ids):
-        task = task_of(project, task_id) if command.archived is False else open_task(project, task_id)
-        decided += _edited(command, _ALIKE, project, task)
+        task = open_task(project, task_id) if command.archived is UNSET else task_of(project, task_id)
+        changes = _edited(command, _ALIKE, project, task)
         if command.assignees is not UNSET:
-            decided += assign(project, task, command.assignees, actor)
-        if command.archived is True:
+            changes += assign(project, task, command.assignees, actor)
+        if command.archived is True and task.archived and changes:
+            raise errors.TaskIsArchived
+        decided += changes
+        if command.archived is True and not task.archived:
             decided.append(e.TaskArchived(task_id))
     if command.archived is False:
         decided += _restored(
@@ -213,5 +217,5 @@ def _labels(project: Project, given: tuple[str, ...]) -> tuple[str, ...]:
 def _dates(start: str | None, due: str | None) -> None:
     real_day(start)
     real_day(due)
-    if start and due and start[:10] > due[:10]:
+    if start and due and start > end_of(due):
         raise errors.StartAfterDue
