@@ -42,7 +42,7 @@ def test_an_archived_project_can_be_read_and_restored_and_nothing_else(
     assert (archived.status_code, list(archived.json())) == (200, ["position"])
 
     assert owner.http.get(path).json()["archived"] is True
-    assert owner.http.get(f"{path}/board").json()["archived"] is True
+    assert owner.http.get(f"{path}/board").status_code == 200
     for write in (
         owner.http.patch(path, json={"name": "Park"}),
         editor.http.post(f"{path}/tasks", json={"title": "Reap"}),
@@ -64,9 +64,7 @@ def test_archiving_twice_is_archiving_once(path: str, owner: Person) -> None:
 def test_the_board_has_everything_a_client_draws(world: World, path: str, owner: Person) -> None:
     board = owner.http.get(f"{path}/board").json()
 
-    assert set(board) == {
-        "projectId", "position", "name", "columns", "labels", "archived", "tasks", "members",
-    }  # fmt: skip
+    assert set(board) == {"projectId", "position", "name", "columns", "labels", "tasks", "members"}
     assert [each["taskId"] for each in board["tasks"]] == [world.task, world.other_task], (
         "the archived one is not on it"
     )

@@ -10,7 +10,8 @@ from collabcampus.app import Application, fresh_id
 from collabcampus.domain import commands as c
 from collabcampus.domain import errors
 from collabcampus.domain import events as e
-from collabcampus.domain.project import Actor, Task
+from collabcampus.domain.project import Actor
+from collabcampus.domain.things import Task
 from collabcampus.live import projects as live
 from collabcampus.live.attempts import without_tasks
 from collabcampus.log import read

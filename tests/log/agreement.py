@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from collabcampus.domain import events as e
-from collabcampus.domain.project import Comment, Message, Project, Task
+from collabcampus.domain.project import Project
+from collabcampus.domain.things import Comment, Message, Task
 from collabcampus.log import read
 from collabcampus.log.database import Database
 

@@ -23,8 +23,8 @@ class ActivityController(Controller):
     path = "/api"
     tags = ("activity",)
 
-    @get("/projects/{project_id:uuid}/activity", operation_id="projectActivity")
-    async def of_project(
+    @get("/projects/{project_id:uuid}/activity")
+    async def project_activity(
         self,
         reader: NamedDependency[Reader],
         project_id: FromPath[UUID],
@@ -36,8 +36,8 @@ class ActivityController(Controller):
         state, _ = await door.read(str(project_id), reader)
         return await _page(door, state, None, cursor, limit)
 
-    @get("/tasks/{task_id:uuid}/activity", operation_id="taskActivity")
-    async def of_task(
+    @get("/tasks/{task_id:uuid}/activity")
+    async def task_activity(
         self,
         reader: NamedDependency[Reader],
         task_id: FromPath[UUID],

@@ -9,7 +9,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.status_codes import HTTP_200_OK
 
 from collabcampus.domain import commands as c
-from collabcampus.domain.project import Comment
+from collabcampus.domain.things import Comment
 from collabcampus.http.access import Intent, Reader
 from collabcampus.http.bodies import Body
 from collabcampus.http.door import Door, shown

@@ -10,7 +10,8 @@ from collabcampus.domain import commands as c
 from collabcampus.domain import errors
 from collabcampus.domain.decide import require_member
 from collabcampus.domain.decisions.checks import task_of
-from collabcampus.domain.project import Project, Task
+from collabcampus.domain.project import Project
+from collabcampus.domain.things import Task
 from collabcampus.http.access import Intent, Reader, etag
 from collabcampus.identity import Identity
 from collabcampus.live import views
@@ -34,6 +35,14 @@ class Door:
         names = await self.identity.names(state.members)
         require_member(state, reader.actor)
         return state, names
+
+    async def board(self, project_id: str, reader: Reader) -> Response[Any]:
+        """The board, encoded once for each head and shared by all who are shown it."""
+        async with self.projects.using(project_id) as live:
+            require_member(live.state, reader.actor)
+            names = await self.identity.names(live.state.members)
+            require_member(live.state, reader.actor)
+            return shown(reader, live.state.head, lambda: live.board(names))
 
     async def read_task(self, task_id: str, reader: Reader) -> tuple[Project, Task]:
         """A task and the project that it is in; TaskNotFound for whoever has no place there, too."""

@@ -42,8 +42,8 @@ class MeController(Controller):
     path = "/api/me"
     tags = ("me",)
 
-    @get("/tasks", operation_id="myTasks")
-    async def tasks(
+    @get("/tasks")
+    async def my_tasks(
         self,
         reader: NamedDependency[Reader],
         door: NamedDependency[Door],
@@ -65,8 +65,8 @@ class MeController(Controller):
         found = await persons.tasks_of(door.database, reader.actor.user_id, wanted, place, limit + 1)
         return page(found, limit, lambda task: cursor_of(task["dueDate"] or "", task["taskId"]))
 
-    @get("/notifications", operation_id="myNotifications")
-    async def notifications(
+    @get("/notifications")
+    async def my_notifications(
         self,
         reader: NamedDependency[Reader],
         door: NamedDependency[Door],
@@ -83,16 +83,16 @@ class MeController(Controller):
         items = [views.notification(each, names, door.identity.invitation_secret) for each in found]
         return page(items, limit, lambda each: cursor_of(each["at"], each["projectId"], each["position"]))
 
-    @post("/notifications/read", status_code=HTTP_200_OK, operation_id="readNotifications")
-    async def read_notifications(
+    @post("/notifications/read", status_code=HTTP_200_OK)
+    async def mark_notifications_read(
         self, reader: NamedDependency[Reader], data: JSONBody[ReadNotifications], door: NamedDependency[Door]
     ) -> dict[str, Any]:
         """Mark notifications as read; how many are unread then."""
         named = None if data.ids is None else [(each[:36], int(each[37:])) for each in data.ids]
         return {"unread": await persons.read_notifications(door.database, reader.actor.user_id, named)}
 
-    @get("/unread", operation_id="myUnread")
-    async def unread(
+    @get("/unread")
+    async def my_unread(
         self,
         reader: NamedDependency[Reader],
         door: NamedDependency[Door],
@@ -103,8 +103,8 @@ class MeController(Controller):
         found = await persons.unread_of(door.database, reader.actor.user_id, _text(cursor), limit + 1)
         return page(found, limit, lambda each: each["projectId"])
 
-    @put("/unread/{project_id:uuid}", operation_id="readChat")
-    async def read_chat(
+    @put("/unread/{project_id:uuid}")
+    async def mark_chat_read(
         self,
         reader: NamedDependency[Reader],
         project_id: FromPath[UUID],

@@ -35,12 +35,13 @@ class ProjectsController(Controller):
         self,
         reader: NamedDependency[Reader],
         door: NamedDependency[Door],
+        archived: FromQuery[bool] = False,
         cursor: FromQuery[UUID | None] = None,
         limit: Limit = USUAL,
     ) -> dict[str, Any]:
-        """My projects."""
+        """My projects: those in use, or those put away."""
         after = str(cursor) if cursor else None
-        found = await read.projects_of(door.database, reader.actor.user_id, after, limit + 1)
+        found = await read.projects_of(door.database, reader.actor.user_id, archived, after, limit + 1)
         return page(found, limit, lambda item: item["projectId"])
 
     @post()
@@ -88,8 +89,7 @@ class ProjectsController(Controller):
         self, project_id: FromPath[UUID], reader: NamedDependency[Reader], door: NamedDependency[Door]
     ) -> Response[dict[str, Any]]:
         """The whole board."""
-        state, names = await door.read(str(project_id), reader)
-        return shown(reader, state.head, lambda: views.board(state, names))
+        return await door.board(str(project_id), reader)
 
     @get("/{project_id:uuid}/events")
     async def list_events(
@@ -122,7 +122,7 @@ def _shown(recorded: e.Recorded) -> dict[str, Any]:
         "position": recorded.position,
         "type": recorded.type,
         "key": recorded.event.key,
-        "data": recorded.event,
+        "data": msgspec.Raw(views.changes(recorded)),
         "actor": recorded.actor,
         "at": recorded.at,
         "commandId": recorded.command_id,

@@ -22,7 +22,7 @@ class SearchController(Controller):
     path = "/api/search"
     tags = ("search",)
 
-    @get(operation_id="search")
+    @get()
     async def search(
         self,
         reader: NamedDependency[Reader],

@@ -10,7 +10,8 @@ from litestar.status_codes import HTTP_200_OK
 from msgspec import UNSET
 
 from collabcampus.domain import commands as c
-from collabcampus.domain.project import Project, Task
+from collabcampus.domain.project import Project
+from collabcampus.domain.things import Task
 from collabcampus.http.access import Intent, Reader
 from collabcampus.http.bodies import Body
 from collabcampus.http.door import Door, shown

@@ -1,5 +1,6 @@
 """A command on its way: what was asked, who waits for its answer, and what it came to."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, TypeVar
 
@@ -9,7 +10,8 @@ from collabcampus.domain import commands as c
 from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.decisions.checks import task_of
-from collabcampus.domain.project import Actor, Comment, Invitation, Item, Label, Member, Message, Project, Task
+from collabcampus.domain.project import Actor, Project
+from collabcampus.domain.things import Comment, Invitation, Item, Label, Member, Message, Task
 from collabcampus.log.append import Decided
 
 
@@ -137,3 +139,37 @@ def without_tasks(project: Project) -> Project:
         project.members.copy(),
         labels=project.labels.copy(),
     )
+
+
+def creates(command: c.Command) -> str | None:
+    """The id of the task that a command makes: unique everywhere."""
+    match command:
+        case c.CreateTask(task_id=str(task_id)) | c.CopyTask(copied=c.Copied(task_id=task_id)):
+            return task_id
+        case _:
+            return None
+
+
+def join(first: Attempt, again: Attempt) -> None:
+    """Two attempts of one commandId are one command: the second is answered as the first is."""
+    if first.digest != again.digest:
+        again.settle(None, errors.CommandIdReused())
+    elif first.answer is not None:
+        again.settle(first.answer)
+    else:
+        first.listeners += again.listeners
+
+
+def unnamed(done: Done, answer: Answer | None, error: BaseException | None) -> None:
+    """A stranger who names a task is told that there is no such task, and not that there is such a project."""
+    done(answer, errors.TaskNotFound() if isinstance(error, errors.ProjectNotFound) else error)
+
+
+def resolve(answered: "asyncio.Future[Answer]", answer: Answer | None, error: BaseException | None) -> None:
+    """Give somebody who awaits it the answer."""
+    if answered.done():
+        return  # whoever asked has gone
+    if answer is not None:
+        answered.set_result(answer)
+    else:
+        answered.set_exception(error or errors.Unavailable())

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from collabcampus.domain import commands as c
-from collabcampus.domain.project import Project, Task
+from collabcampus.domain.project import Project
 from collabcampus.domain.templates import TEMPLATES, TemplateName
+from collabcampus.domain.things import Task
 
 FreshId = Callable[[], str]
 

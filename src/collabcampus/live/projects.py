@@ -17,8 +17,9 @@ from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.project import Actor, Project
 from collabcampus.live import copies, history
-from collabcampus.live.attempts import Answer, Attempt, Done, Taken
+from collabcampus.live.attempts import Answer, Attempt, Done, Taken, creates, join, resolve, unnamed
 from collabcampus.live.commit import Fate, GroupCommit
+from collabcampus.live.ids import new_project_id
 from collabcampus.live.project import LiveProject
 from collabcampus.live.rooms import Changed, Frames, Room
 from collabcampus.log import read
@@ -108,11 +109,11 @@ class Projects(Generic[F]):
         declined.
         """
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        done: Done = partial(_resolve, answered)
+        done: Done = partial(resolve, answered)
         if project_id is None:
             project_id = await self.project_for(command, actor, command_id)
             if isinstance(command, c.TaskCommand):
-                done = partial(_unnamed, done)
+                done = partial(unnamed, done)
         self.offer(command, actor, project_id, done, command_id=command_id, expected=expected, asked=asked)
         return await answered
 
@@ -182,13 +183,13 @@ class Projects(Generic[F]):
         project_id = self._project_of.get(command.task_id)
         if project_id is None:
             return False
-        self.offer(command, actor, project_id, partial(_unnamed, done), command_id=command_id)
+        self.offer(command, actor, project_id, partial(unnamed, done), command_id=command_id)
         return True
 
     async def project_for(self, command: c.Command, actor: Actor, command_id: str | None) -> str:
         """The project of a command that names none. ProjectNotFound or TaskNotFound where none can be."""
         if isinstance(command, c.CreateProject):
-            return self._new_project_id(actor, command_id)
+            return new_project_id(actor, command_id) if command_id else self._fresh_id()
         if isinstance(command, c.TaskCommand):
             return await self.project_of(command.task_id)
         raise errors.ProjectNotFound
@@ -203,19 +204,13 @@ class Projects(Generic[F]):
         self._project_of[task_id] = project_id
         return project_id
 
-    def _new_project_id(self, actor: Actor, command_id: str | None) -> str:
-        """The id of a project to create: it follows from actor and commandId, so a retry finds the same."""
-        if command_id is None:
-            return self._fresh_id()
-        return uuid_of(hashlib.sha256(f"{actor.user_id}/{command_id}".encode()).digest())
-
     # How it is decided
 
     def _take(self, live: LiveProject[F], attempt: Attempt) -> bool:
         """Decide at once, or join the attempt whose commandId this is. False: the log has to be asked first."""
         first = live.known(attempt.command_id) if attempt.brought else None
         if first is not None:
-            _join(first, attempt)
+            join(first, attempt)
             return True
         try:
             live.lane.gather(live, live.decide(attempt, self._now()))
@@ -266,7 +261,7 @@ class Projects(Generic[F]):
 
     async def _decide_waiting(self, live: LiveProject[F]) -> None:
         doubtful = [each.command_id for each in live.waiting]
-        created = [each for attempt in live.waiting if (each := _creates(attempt.command))]
+        created = [each for attempt in live.waiting if (each := creates(attempt.command))]
         # Ids first: one that a lost commit of ours has claimed meanwhile is then known to be answered.
         taken_ids = await read.taken_ids(self._database, created) if created else set()
         answered = await read.answered(self._database, live.project_id, doubtful)
@@ -277,7 +272,7 @@ class Projects(Generic[F]):
                 await self._answer_again(live, attempt, known)
                 continue
             try:
-                if (new_id := _creates(attempt.command)) in taken_ids:
+                if (new_id := creates(attempt.command)) in taken_ids:
                     raise errors.IdTaken(taskId=new_id)
                 taken = self._decide(live, attempt)
             except errors.Refused as refused:
@@ -297,7 +292,7 @@ class Projects(Generic[F]):
     def _decide(self, live: LiveProject[F], attempt: Attempt) -> Taken | None:
         first = live.known(attempt.command_id) if attempt.brought else None
         if first is not None and first is not attempt:
-            _join(first, attempt)
+            join(first, attempt)
             return None
         return live.decide(attempt, self._now())
 
@@ -389,15 +384,6 @@ class Projects(Generic[F]):
         return task
 
 
-def uuid_of(digest: bytes) -> str:
-    """The UUIDv8 that follows from a digest."""
-    raw = bytearray(digest[:16])
-    raw[6] = raw[6] & 0x0F | 0x80
-    raw[8] = raw[8] & 0x3F | 0x80
-    text = raw.hex()
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
-
-
 async def _guarded(work: Coroutine[Any, Any, None]) -> None:
     """Work nobody waits for: an outage heals by itself at the next tick, anything else is written down."""
     try:
@@ -407,40 +393,7 @@ async def _guarded(work: Coroutine[Any, Any, None]) -> None:
         _logger.exception("live_project_failed")
 
 
-def _creates(command: c.Command) -> str | None:
-    """The id of the task that a command makes: unique everywhere."""
-    match command:
-        case c.CreateTask(task_id=str(task_id)) | c.CopyTask(copied=c.Copied(task_id=task_id)):
-            return task_id
-        case _:
-            return None
-
-
-def _join(first: Attempt, again: Attempt) -> None:
-    """Two attempts of one commandId are one command: the second is answered as the first is."""
-    if first.digest != again.digest:
-        again.settle(None, errors.CommandIdReused())
-    elif first.answer is not None:
-        again.settle(first.answer)
-    else:
-        first.listeners += again.listeners
-
-
 def _refuse_overdue(live: LiveProject[Any], failure: errors.Busy) -> None:
     now = asyncio.get_running_loop().time()
     while live.waiting and live.waiting[0].deadline < now:
         live.waiting.popleft().settle(None, failure)
-
-
-def _unnamed(done: Done, answer: Answer | None, error: BaseException | None) -> None:
-    """A stranger who names a task is told that there is no such task, and not that there is such a project."""
-    done(answer, errors.TaskNotFound() if isinstance(error, errors.ProjectNotFound) else error)
-
-
-def _resolve(answered: "asyncio.Future[Answer]", answer: Answer | None, error: BaseException | None) -> None:
-    if answered.done():
-        return  # whoever asked has gone
-    if answer is not None:
-        answered.set_result(answer)
-    else:
-        answered.set_exception(error or errors.Unavailable())

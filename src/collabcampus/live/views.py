@@ -9,7 +9,9 @@ from typing import Any
 
 import msgspec
 
-from collabcampus.domain.project import Comment, Invitation, Item, Label, Member, Message, Project, Task
+from collabcampus.domain import events as e
+from collabcampus.domain.project import Project
+from collabcampus.domain.things import Comment, Invitation, Item, Label, Member, Message, Task
 from collabcampus.live.attempts import Answer, Columns
 
 MESSAGES_SHOWN = 50
@@ -17,6 +19,7 @@ MESSAGES_SHOWN = 50
 Names = Mapping[str, str]
 """People's names by user id: they belong to the accounts and not to the log."""
 
+_PRIVATE = ("secretHash", "addressDigest", "notifies")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -78,7 +81,6 @@ def board(shown: Project, names: Names) -> bytes:
         "name": shown.name,
         "columns": shown.columns,
         "labels": list(shown.labels.values()),
-        "archived": shown.archived,
         "tasks": msgspec.Raw(b"[" + tasks + b"]"),
         "members": members(shown, names),
     }
@@ -93,6 +95,15 @@ def notification(row: Mapping[str, Any], names: Names, secret: Callable[[str], s
     if row["type"] == "InvitationCreated":
         shown["secret"] = secret(row["key"])
     return shown
+
+
+def changes(recorded: e.Recorded) -> bytes:
+    """An event's own values as JSON: the stored bytes, but of an invitation neither whom it is for nor its secret's
+    hash."""
+    if not isinstance(recorded.event, e.InvitationCreated):
+        return recorded.data
+    values = msgspec.to_builtins(recorded.event)
+    return _encode({name: value for name, value in values.items() if name not in _PRIVATE})
 
 
 def latest_messages(shown: Project) -> list[Message]:

@@ -6,7 +6,8 @@ from collabcampus.domain import commands as c
 from collabcampus.domain import errors, limits
 from collabcampus.domain import events as e
 from collabcampus.domain.decisions.checks import mentioned, others, unspent, within
-from collabcampus.domain.project import Actor, Message, Project
+from collabcampus.domain.project import Actor, Project
+from collabcampus.domain.things import Message
 
 
 def send(command: c.SendMessage, project: Project, actor: Actor) -> list[e.Event]:

@@ -6,7 +6,8 @@ from collabcampus.domain import commands as c
 from collabcampus.domain import errors, limits, ranks
 from collabcampus.domain import events as e
 from collabcampus.domain.decisions.checks import open_task, unless_same, unspent, within
-from collabcampus.domain.project import Item, Project, Task
+from collabcampus.domain.project import Project
+from collabcampus.domain.things import Item, Task
 
 
 def add(command: c.AddChecklistItem, project: Project) -> list[e.Event]:

@@ -7,7 +7,8 @@ from typing import TypeVar
 from msgspec import UNSET, UnsetType
 
 from collabcampus.domain import errors, limits
-from collabcampus.domain.project import Actor, Project, Task
+from collabcampus.domain.project import Actor, Project
+from collabcampus.domain.things import Task
 
 T = TypeVar("T")
 

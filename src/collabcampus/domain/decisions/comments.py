@@ -6,7 +6,8 @@ from collabcampus.domain import commands as c
 from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.decisions.checks import mentioned, others, task_of, unspent
-from collabcampus.domain.project import Actor, Comment, Project
+from collabcampus.domain.project import Actor, Project
+from collabcampus.domain.things import Comment
 
 
 def add(command: c.AddComment, project: Project, actor: Actor) -> list[e.Event]:

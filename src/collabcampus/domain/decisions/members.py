@@ -9,7 +9,8 @@ from collabcampus.domain import commands as c
 from collabcampus.domain import errors, limits, permissions
 from collabcampus.domain import events as e
 from collabcampus.domain.decisions.checks import others, real_day, unspent, within
-from collabcampus.domain.project import Actor, Invitation, Project
+from collabcampus.domain.project import Actor, Project
+from collabcampus.domain.things import Invitation
 from collabcampus.domain.types import Role
 
 

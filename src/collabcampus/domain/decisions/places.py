@@ -6,7 +6,8 @@ from msgspec import UNSET, UnsetType
 
 from collabcampus.domain import errors, limits, ranks
 from collabcampus.domain import events as e
-from collabcampus.domain.project import Project, Task
+from collabcampus.domain.project import Project
+from collabcampus.domain.things import Task
 
 
 def move(project: Project, task: Task, status: str, before: str | UnsetType, after: str | UnsetType) -> list[e.Event]:

@@ -19,7 +19,8 @@ from collabcampus.domain.decisions.checks import (
     unspent,
     within,
 )
-from collabcampus.domain.project import Actor, Project, Task
+from collabcampus.domain.project import Actor, Project
+from collabcampus.domain.things import Task
 
 _VALUES = ("title", "description", "labels", "priority", "due_date", "start_date", "estimate")
 """Fields of a task that are edited as they are; assignees and place have events of their own."""
