@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from collabcampus.contracts import contracts
 from collabcampus.domain import commands as c
 from running import Server
-from strategies import commands
+from strategies import as_sent, commands
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "schema" / "contracts"
@@ -29,12 +29,12 @@ def test_the_server_serves_the_same_openapi(server: Server) -> None:
     assert served == msgspec.json.decode((FOLDER / "openapi.json").read_bytes())
 
 
-@given(commands())
+@given(commands().filter(lambda each: not isinstance(each, c.RemindDue)))
 def test_every_command_fits_its_schema_and_nothing_more_does(command: c.Command) -> None:
     published: dict[str, Any] = msgspec.json.decode((FOLDER / "commands.json").read_bytes())
     name = next(name for name, kind in c.COMMANDS.items() if kind is type(command))
     schema = Draft202012Validator({**published["properties"][name], "$defs": published["$defs"]})
-    sent = msgspec.json.decode(msgspec.json.encode(command))
+    sent = msgspec.json.decode(msgspec.json.encode(as_sent(command)))
 
     assert schema.is_valid(sent)
     assert not schema.is_valid({**sent, "actor": "somebody"})

@@ -1,176 +1,232 @@
-"""Given a history, when a command comes, then these events or this refusal."""
+"""Given a history, when a command comes, then events or a refusal: what holds for every command.
 
-from typing import Any
+What each command decides, and why it is refused, stands case by case in `decisions/`.
+"""
+
+import ast
+from collections import Counter
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
+from hypothesis import given as over
+from hypothesis import settings
 
+import collabcampus.domain
 from collabcampus.domain import commands as c
-from collabcampus.domain import errors, limits
+from collabcampus.domain import errors, permissions
 from collabcampus.domain import events as e
 from collabcampus.domain.decide import decide
 from collabcampus.domain.project import Actor, Project, fold, initial
-from strategies import OWNER, PEOPLE, TASKS, some_id
-
-PROJECT = some_id("project", 0)
-EDITOR, VIEWER, STRANGER = (Actor(each) for each in PEOPLE[1:])
-FIRST, SECOND, THIRD, *_ = TASKS
-COLUMNS = (e.Column("todo", "To do"), e.Column("done", "Done"))
-BEGUN: list[e.Event] = [
-    e.ProjectCreated(PROJECT, "Garden", "", COLUMNS),
-    e.MemberAdded(OWNER.user_id, "owner"),
-    e.MemberAdded(EDITOR.user_id, "editor"),
-    e.MemberAdded(VIEWER.user_id, "viewer"),
-]
-THREE_TASKS = [
-    *BEGUN,
-    e.TaskCreated(FIRST, "Dig", "", "todo", "a0"),
-    e.TaskCreated(SECOND, "Sow", "", "todo", "a1"),
-    e.TaskCreated(THIRD, "Reap", "", "todo", "a2"),
-]
-
-
-def given(events: list[e.Event]) -> Project:
-    """The project after a history."""
-    at = "2026-11-24T12:00:00.000Z"
-    return fold(initial(PROJECT), e.record(PROJECT, 0, OWNER.user_id, some_id("command", 0), at, events))
-
-
-def order(project: Project, event: e.Event) -> list[str]:
-    """The first column after one more event."""
-    after = fold(project, e.record(PROJECT, project.head, OWNER.user_id, some_id("c", 0), "", [event]))
-    return [task_id for _, task_id in after.column("todo")]
-
-
-def test_a_project_begins_with_its_columns_and_its_owner() -> None:
-    assert decide(c.CreateProject("Garden"), initial(PROJECT), OWNER) == [
-        e.ProjectCreated(
-            PROJECT, "Garden", "",
-            (e.Column("todo", "To do"), e.Column("in-progress", "In progress"), e.Column("done", "Done")),
-        ),
-        e.MemberAdded(OWNER.user_id, "owner"),
-    ]  # fmt: skip
-
-
-def test_columns_may_be_named_alone_and_get_a_slug() -> None:
-    created = decide(
-        c.CreateProject("G", columns=("In Review!", c.NewColumn("Über", id="u"))), initial(PROJECT), OWNER
-    )
-
-    assert created[0] == e.ProjectCreated(
-        PROJECT, "G", "", (e.Column("in-review", "In Review!"), e.Column("u", "Über"))
-    )
-
-
-@pytest.mark.parametrize(
-    ("command", "events"),
-    [
-        (c.EditProject(name="Park"), [e.ProjectEdited(PROJECT, name="Park")]),
-        (c.EditProject(name="Garden"), []),
-        (c.AddMember("viewer", STRANGER.user_id), [e.MemberAdded(STRANGER.user_id, "viewer", (STRANGER.user_id,))]),
-        (c.AddMember("editor", EDITOR.user_id), []),
-        (c.ChangeMember(EDITOR.user_id, "owner"), [e.MemberRoleChanged(EDITOR.user_id, "owner")]),
-        (c.ChangeMember(EDITOR.user_id, "editor"), []),
-        (c.RemoveMember(EDITOR.user_id), [e.MemberRemoved(EDITOR.user_id)]),
-        (c.RemoveMember(STRANGER.user_id), []),
-        (c.CreateTask("Weed", TASKS[3]), [e.TaskCreated(TASKS[3], "Weed", "", "todo", "a3")]),
-        (c.CreateTask("Weed", TASKS[3], status="done"), [e.TaskCreated(TASKS[3], "Weed", "", "done", "a0")]),
-        (c.MoveTask(FIRST, "done"), [e.TaskMoved(FIRST, "done", "a0")]),
-        (c.MoveTask(FIRST, "todo"), []),
-        (c.MoveTask(FIRST, "todo", before=SECOND), []),
-        (c.MoveTask(THIRD, "todo", after=SECOND), []),
-        (c.EditTask(FIRST, title="Dig", description=""), []),
-        (c.EditTask(FIRST, title="Dig deep"), [e.TaskEdited(FIRST, title="Dig deep")]),
-        (
-            c.EditTask(FIRST, description="d", status="done"),
-            [e.TaskEdited(FIRST, description="d"), e.TaskMoved(FIRST, "done", "a0")],
-        ),
-        (c.AssignTask(FIRST, (EDITOR.user_id,) * 2), [e.TaskAssigned(FIRST, (EDITOR.user_id,), (EDITOR.user_id,))]),
-        (c.AssignTask(FIRST, ()), []),
-        (c.DeleteTask(FIRST), [e.TaskDeleted(FIRST)]),
-        (c.SendMessage("Hello", some_id("m", 1)), [e.MessageSent(some_id("m", 1), "Hello")]),
-    ],
+from domain.decisions import (
+    test_chat,
+    test_checklists,
+    test_columns,
+    test_comments,
+    test_labels,
+    test_members,
+    test_projects,
+    test_tasks,
 )
-def test_an_owners_command_decides(command: c.Command, events: list[e.Event]) -> None:
-    assert decide(command, given(THREE_TASKS), OWNER) == events
-
-
-@pytest.mark.parametrize(
-    ("command", "expected"),
-    [
-        (c.MoveTask(THIRD, "todo", before=FIRST), [THIRD, FIRST, SECOND]),
-        (c.MoveTask(THIRD, "todo", before=SECOND), [FIRST, THIRD, SECOND]),
-        (c.MoveTask(FIRST, "todo", after=SECOND), [SECOND, FIRST, THIRD]),
-        (c.MoveTask(FIRST, "todo", after=THIRD), [SECOND, THIRD, FIRST]),
-        (c.MoveTask(THIRD, "todo", after=FIRST, before=SECOND), [FIRST, THIRD, SECOND]),
-        (c.CreateTask("Weed", TASKS[3], after=FIRST), [FIRST, TASKS[3], SECOND, THIRD]),
-    ],
+from domain.given import (
+    AT,
+    EDITOR,
+    GARDEN,
+    NOWHERE,
+    OWNER,
+    PROJECT,
+    STRANGER,
+    VIEWER,
+    Case,
+    given,
 )
-def test_a_client_says_where_and_the_task_stands_there(command: c.Command, expected: list[str]) -> None:
-    project = given(THREE_TASKS)
+from domain.histories import BEGIN, Asked, asked, histories, recorded
 
-    assert order(project, decide(command, project, OWNER)[0]) == expected
-
-
-@pytest.mark.parametrize(
-    ("command", "actor", "refusal"),
-    [
-        (c.EditProject(name="Park"), STRANGER, errors.ProjectNotFound),
-        (c.EditProject(name="Park"), VIEWER, errors.RoleTooLow),
-        (c.CreateTask("Weed", TASKS[3]), VIEWER, errors.RoleTooLow),
-        (c.SendMessage("Hello", some_id("m", 1)), VIEWER, errors.RoleTooLow),
-        (c.AddMember("viewer", STRANGER.user_id), EDITOR, errors.RoleTooLow),
-        (c.RemoveMember(VIEWER.user_id), EDITOR, errors.RoleTooLow),
-        (c.RemoveMember(OWNER.user_id), OWNER, errors.LastOwner),
-        (c.ChangeMember(OWNER.user_id, "viewer"), OWNER, errors.LastOwner),
-        (c.ChangeMember(STRANGER.user_id, "viewer"), OWNER, errors.MemberNotFound),
-        (c.AddMember("owner", EDITOR.user_id), OWNER, errors.AlreadyMember),
-        (c.AddMember("owner"), OWNER, errors.UserNotFound),
-        (c.CreateTask("Weed", FIRST), OWNER, errors.IdTaken),
-        (c.CreateTask("Weed", TASKS[3], status="nowhere"), OWNER, errors.ColumnNotFound),
-        (c.CreateTask("Weed", TASKS[3], assignees=(STRANGER.user_id,)), OWNER, errors.NotAMember),
-        (c.CreateTask("Weed", TASKS[3], status="done", before=FIRST), OWNER, errors.NeighbourNotFound),
-        (c.MoveTask(TASKS[5], "todo"), OWNER, errors.TaskNotFound),
-        (c.MoveTask(FIRST, "nowhere"), OWNER, errors.ColumnNotFound),
-        (c.MoveTask(FIRST, "todo", before=FIRST), OWNER, errors.Contradiction),
-        (c.MoveTask(FIRST, "todo", before=SECOND, after=THIRD), OWNER, errors.Contradiction),
-        (c.MoveTask(FIRST, "done", after=SECOND), OWNER, errors.NeighbourNotFound),
-        (c.EditTask(TASKS[5], title="x"), OWNER, errors.TaskNotFound),
-        (c.AssignTask(FIRST, (STRANGER.user_id,)), OWNER, errors.NotAMember),
-        (c.DeleteTask(TASKS[5]), OWNER, errors.TaskNotFound),
-        (c.CreateProject("Garden"), OWNER, errors.IdTaken),
-    ],
-)
-def test_a_command_is_refused(command: c.Command, actor: Actor, refusal: type[errors.Refused]) -> None:
-    with pytest.raises(refusal):
-        decide(command, given(THREE_TASKS), actor)
+SUBJECTS: Any = (
+    test_projects, test_columns, test_labels, test_members, test_tasks, test_checklists, test_comments, test_chat,
+)  # fmt: skip
+ACCEPTED: list[Case] = [case for subject in SUBJECTS for case in subject.ACCEPTED]
+REFUSED: list[Case] = [case for subject in SUBJECTS for case in subject.REFUSED]
+COMMANDS: tuple[type[c.Command], ...] = get_args(c.Command)
+SAMPLES: dict[type[c.Command], c.Command] = {
+    **{kind: next(case.command for case in ACCEPTED if type(case.command) is kind) for kind in COMMANDS},
+    c.RemoveMember: c.RemoveMember(NOWHERE),  # to remove oneself is another matter
+}
+"""One command of each kind."""
+NEVER_REFUSED = {c.RemindDue}
+"""The system's own: nothing to remind of is no error."""
+NO_DECISION_OF_TODAY = {errors.RoleAboveYourOwn}
+"""Only owners bring people in, and nobody is above; a test of its own holds it should permissions change."""
 
 
-def test_a_deleted_tasks_id_is_spent() -> None:
-    project = given([*THREE_TASKS, e.TaskDeleted(FIRST)])
-
-    assert decide(c.DeleteTask(FIRST), project, OWNER) == []
-    with pytest.raises(errors.IdTaken):
-        decide(c.CreateTask("Dig", FIRST), project, OWNER)
-
-
-def test_a_member_may_leave_whatever_the_role() -> None:
-    assert decide(c.RemoveMember(VIEWER.user_id), given(BEGUN), VIEWER) == [e.MemberRemoved(VIEWER.user_id)]
-
-
-def test_two_columns_cannot_have_one_id() -> None:
-    with pytest.raises(errors.DuplicateColumn):
-        decide(c.CreateProject("Garden", columns=("To do", "to-do")), initial(PROJECT), OWNER)
+def raised_in_the_domain() -> set[type[errors.Refused]]:
+    """Every refusal that some line of the domain names, categories apart."""
+    folder = Path(collabcampus.domain.__file__).parent
+    nodes = [node for file in folder.rglob("*.py") for node in ast.walk(ast.parse(file.read_text()))]
+    names = {
+        node.attr
+        for node in nodes
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "errors"
+    }
+    return {getattr(errors, name) for name in names if name != "Refused"}
 
 
-def test_a_board_holds_so_many_tasks_and_the_refusal_names_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "TASKS_PER_PROJECT", 3)
+def test_every_command_has_a_case_in_which_it_is_accepted_and_one_in_which_it_is_refused() -> None:
+    assert {type(case.command) for case in ACCEPTED} == set(COMMANDS)
+    assert {type(case.command) for case in ACCEPTED if case.then} == set(COMMANDS)
+    assert {type(case.command) for case in REFUSED} | NEVER_REFUSED >= set(COMMANDS)
 
-    with pytest.raises(errors.LimitReached) as refused:
-        decide(c.CreateTask("Weed", TASKS[3]), given(THREE_TASKS), OWNER)
-    assert refused.value.as_error()["limit"] == "tasks"
+
+def test_every_refusal_of_the_domain_has_a_case() -> None:
+    assert {type(case.then) for case in REFUSED} == raised_in_the_domain() - NO_DECISION_OF_TODAY
+
+
+def test_every_event_has_a_case_that_decides_it() -> None:
+    decided = {type(event) for case in ACCEPTED if isinstance(case.then, list) for event in case.then}
+
+    assert set(e.EVENT_TYPES.values()) - decided == {e.ColumnRebalanced}, "which test_ranks.py sees decided"
+
+
+@pytest.mark.parametrize("kind", permissions.LEAST_ROLE, ids=lambda kind: kind.__name__)
+def test_to_whoever_has_no_place_in_it_there_is_no_such_project(kind: type[c.Command]) -> None:
+    for project in (given(GARDEN), initial(PROJECT)):
+        with pytest.raises(errors.ProjectNotFound):
+            decide(SAMPLES[kind], project, STRANGER)
+
+
+@pytest.mark.parametrize("kind", permissions.LEAST_ROLE, ids=lambda kind: kind.__name__)
+def test_a_command_takes_the_least_role_that_permissions_say(
+    kind: type[c.Command], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    least = permissions.LEAST_ROLE[kind]
+    for actor, role in ((VIEWER, "viewer"), (EDITOR, "editor")):
+        if permissions.ROLES.index(role) < permissions.ROLES.index(least):
+            Case(SAMPLES[kind], errors.RoleTooLow(role=role, least=least), by=actor).holds(monkeypatch)
+
+
+@pytest.mark.parametrize("kind", permissions.LEAST_ROLE, ids=lambda kind: kind.__name__)
+def test_an_archived_project_takes_little(kind: type[c.Command]) -> None:
+    archived = given([*GARDEN, e.ProjectArchived(PROJECT)])
+
+    if kind in permissions.WHEN_ARCHIVED:
+        decide(SAMPLES[kind], archived, OWNER)
+    else:
+        with pytest.raises(errors.ProjectIsArchived):
+            decide(SAMPLES[kind], archived, OWNER)
+
+
+def test_whoever_may_not_do_it_is_told_so_before_anything_of_what_is_there() -> None:
+    archived = given([*GARDEN, e.ProjectArchived(PROJECT)])
+
+    with pytest.raises(errors.RoleTooLow):
+        decide(c.MoveTask(PROJECT, "nowhere"), archived, VIEWER)
 
 
 def test_a_refusals_code_is_its_name_and_its_message_its_docstring() -> None:
     error: dict[str, Any] = errors.TaskNotFound().as_error()
 
     assert error == {"code": "task_not_found", "message": "There is no such task."}
+
+
+CREATIONS = {
+    c.CreateProject: errors.IdTaken,
+    c.CreateTask: errors.IdTaken,
+    c.CopyTask: errors.IdTaken,
+    c.CreateLabel: errors.IdTaken,
+    c.CreateInvitation: errors.IdTaken,
+    c.AddChecklistItem: errors.IdTaken,
+    c.AddComment: errors.IdTaken,
+    c.SendMessage: errors.IdTaken,
+    c.AddColumn: errors.DuplicateColumn,
+}
+"""Commands that make a thing, and what they hear when it is there already: a decision cannot tell who says it again
+from somebody else with the same id. The commandId can, before there is a decision: it is answered as it was."""
+
+
+def gave_away(command: c.Command, actor: Actor) -> type[errors.Refused] | None:
+    """What is heard by whoever asks again for what took their right to ask for it; None where it took none."""
+    me = actor.user_id
+    match command:
+        case c.RemoveMember(user_id=user_id) if user_id == me:
+            return errors.ProjectNotFound
+        case c.ChangeMember(user_id=user_id) if user_id == me:
+            return errors.RoleTooLow
+        case c.TransferOwnership():
+            return errors.RoleTooLow
+        case _:
+            return None
+
+
+def outcome(command: c.Command, project: Project, actor: Actor) -> list[e.Event] | type[errors.Refused]:
+    """What is decided, or how it is refused; anything else that is raised is a fault."""
+    try:
+        return decide(command, project, actor, AT)
+    except errors.Refused as refused:
+        return type(refused)
+
+
+def repeats_as_it_should(command: c.Command, before: Project, actor: Actor) -> Project:
+    """Assert that a command, decided again on what it has made, is what its kind says; give what it has made."""
+    events = outcome(command, before, actor)
+    if not isinstance(events, list):
+        return before
+    project = fold(before, recorded(before, actor, events))
+    expected = (CREATIONS.get(type(command)) or gave_away(command, actor) or []) if events else []
+    assert outcome(command, project, actor) == expected, command
+    return project
+
+
+@settings(max_examples=200, deadline=None)
+@over(asked)
+def test_a_command_repeated_decides_nothing_but_a_creation_or_one_that_took_the_right_to_ask(asked: Asked) -> None:
+    project = initial(PROJECT)
+    for command, actor in [BEGIN, *asked]:
+        project = repeats_as_it_should(command, project, actor)
+
+
+@pytest.mark.parametrize("case", [case for case in ACCEPTED if case.then], ids=str)
+def test_a_case_repeated_is_what_its_kind_says(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = given([*case.since, *case.after])
+    if isinstance(outcome(case.command, before, case.by), list):
+        repeats_as_it_should(case.command, before, case.by)
+
+
+@settings(max_examples=200, deadline=None)
+@over(histories)
+def test_whatever_is_decided_leaves_a_board_in_order(history: list[e.Recorded]) -> None:
+    project = initial(PROJECT)
+    for each in history:
+        project = fold(project, [each])
+        if each.position > 1:  # the project is there before its owner is
+            in_order(project)
+
+
+def in_order(project: Project) -> None:
+    """What holds after every event."""
+    columns = {column.id for column in project.columns}
+    assert any(member.role == "owner" for member in project.members.values())
+    for task in project.tasks.values():
+        assert set(task.assignees) <= set(project.members)
+        assert set(task.labels) <= set(project.labels)
+        assert len(set(task.assignees)) == len(task.assignees)
+        assert len(set(task.labels)) == len(task.labels)
+        assert task.archived or task.status in columns
+        assert [(each.rank, each.item_id) for each in task.checklist] == sorted(
+            {each.rank: each.item_id for each in task.checklist}.items()
+        )
+    places_are_those_of_the_tasks(project)
+    assert Counter(each.task_id for each in project.comments.values()) == Counter(
+        {each.task_id: each.comment_count for each in project.tasks.values() if each.comment_count}
+    )
+    assert project.items == {each.item_id: each.task_id for task in project.tasks.values() for each in task.checklist}
+    assert not project.spent & {*project.tasks, *project.labels, *project.comments, *project.items, *project.messages}
+
+
+def places_are_those_of_the_tasks(project: Project) -> None:
+    """Every task on the board stands in exactly one place, and no two of a column at one."""
+    places = [(status, *place) for status, column in project.places.items() for place in column]
+    assert sorted(places) == sorted(
+        (each.status, each.rank, each.task_id) for each in project.tasks.values() if not each.archived
+    )
+    assert len({(status, rank) for status, rank, _ in places}) == len(places)
+    assert all(column == sorted(column) for column in project.places.values())

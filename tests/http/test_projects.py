@@ -64,7 +64,9 @@ def test_archiving_twice_is_archiving_once(path: str, owner: Person) -> None:
 def test_the_board_has_everything_a_client_draws(world: World, path: str, owner: Person) -> None:
     board = owner.http.get(f"{path}/board").json()
 
-    assert set(board) == {"projectId", "position", "name", "columns", "labels", "tasks", "members"}
+    assert set(board) == {
+        "projectId", "position", "name", "columns", "labels", "tasks", "members",
+    }  # fmt: skip
     assert [each["taskId"] for each in board["tasks"]] == [world.task, world.other_task], (
         "the archived one is not on it"
     )

@@ -17,7 +17,7 @@ from collabcampus.log.append import Decided, Writes
 from collabcampus.log.database import Database
 from log.agreement import disagreements
 from log.writing import write
-from strategies import OWNER, actors, commands
+from strategies import OWNER, actors, commands, opening, renamed
 
 AT = "2026-11-24T12:00:00.000Z"
 batches = st.lists(st.tuples(commands(), actors), min_size=1, max_size=6)
@@ -27,16 +27,17 @@ def machine_on(loop: asyncio.AbstractEventLoop, database: Database) -> type[Rule
     """The state machine over one database."""
 
     class Histories(RuleBasedStateMachine):
-        @initialize()
-        def begin(self) -> None:
+        @initialize(opens=st.booleans())
+        def begin(self, opens: bool) -> None:
             # Ids are unique everywhere, so each history gets a world of its own by renaming them.
             self.world = uuid.uuid4()
             self.project = initial(str(uuid.uuid4()))
-            self._submit([(c.CreateProject("Garden"), OWNER)])
+            opened = [renamed(command, self.world) for command in opening()] if opens else []
+            self._submit([(command, OWNER) for command in [c.CreateProject("Garden"), *opened]])
 
         @rule(asked=batches)
         def submit(self, asked: list[tuple[c.Command, Actor]]) -> None:
-            self._submit([(self._renamed(command), actor) for command, actor in asked])
+            self._submit([(renamed(command, self.world), actor) for command, actor in asked])
 
         @invariant()
         def fold_view_and_table_agree(self) -> None:
@@ -49,11 +50,6 @@ def machine_on(loop: asyncio.AbstractEventLoop, database: Database) -> type[Rule
                 history = loop.run_until_complete(self._history())
                 assert fold(initial(self.project.project_id), history) == self.project
 
-        def _renamed(self, command: c.Command) -> c.Command:
-            names = [each for each in ("task_id", "before", "after") if isinstance(getattr(command, each, None), str)]
-            fresh = {name: str(uuid.uuid5(self.world, getattr(command, name))) for name in names}
-            return type(command)(**{**{f: getattr(command, f) for f in command.__struct_fields__}, **fresh})
-
         async def _history(self) -> list[e.Recorded]:
             return [each async for each in read.history(database, self.project.project_id)]
 
@@ -61,7 +57,7 @@ def machine_on(loop: asyncio.AbstractEventLoop, database: Database) -> type[Rule
             base, decided = self.project.head, []
             for command, actor in asked:
                 try:
-                    events = decide(command, self.project, actor)
+                    events = decide(command, self.project, actor, AT)
                 except Refused:
                     continue
                 command_id = fresh_id()

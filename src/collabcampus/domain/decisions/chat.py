@@ -26,7 +26,7 @@ def edit(command: c.EditMessage, project: Project, actor: Actor) -> list[e.Event
     message = _message(project, command.message_id)
     if message.author != actor.user_id:
         raise errors.NotYourOwn
-    mentions = mentioned(project, command.mentions)
+    mentions = mentioned(project, command.mentions, message.mentions)
     if (command.text, mentions) == (message.text, message.mentions):
         return []
     return [e.MessageEdited(message.message_id, command.text, mentions, others(mentions, actor, message.mentions))]

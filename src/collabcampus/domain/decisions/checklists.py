@@ -1,6 +1,8 @@
 """Checklists: items in an order of their own."""
 
-from msgspec import UNSET, UnsetType
+from typing import NamedTuple
+
+from msgspec import UNSET, UnsetType, structs
 
 from collabcampus.domain import commands as c
 from collabcampus.domain import errors, limits, ranks
@@ -16,9 +18,9 @@ def add(command: c.AddChecklistItem, project: Project) -> list[e.Event]:
     task = open_task(project, command.task_id)
     unspent(project, project.items, command.item_id, "itemId")
     within("checklist", len(task.checklist) + 1, limits.ITEMS_PER_CHECKLIST)
-    rank = _rank(task, command.before, command.after, None)
-    assert rank is not None, "only one that is there already needs none"
-    return [e.ChecklistItemAdded(command.item_id, task.task_id, command.text, command.done, rank)]
+    spread, rank = _place(task, command.before, command.after)
+    assert rank is not UNSET, "only one that is there already needs none"
+    return [*spread, e.ChecklistItemAdded(command.item_id, task.task_id, command.text, command.done, rank)]
 
 
 def edit(command: c.EditChecklistItem, project: Project) -> list[e.Event]:
@@ -26,12 +28,12 @@ def edit(command: c.EditChecklistItem, project: Project) -> list[e.Event]:
     task = open_task(project, command.task_id)
     item = _item(task, command.item_id)
     text, done = unless_same(command.text, item.text), unless_same(command.done, item.done)
-    rank: str | UnsetType = UNSET
+    spread, rank = _Place([], UNSET)
     if command.before is not UNSET or command.after is not UNSET:
-        rank = _rank(task, command.before, command.after, item) or UNSET
+        spread, rank = _place(task, command.before, command.after, item)
     if text is UNSET and done is UNSET and rank is UNSET:
         return []
-    return [e.ChecklistItemEdited(item.item_id, task.task_id, text, done, rank)]
+    return [*spread, e.ChecklistItemEdited(item.item_id, task.task_id, text, done, rank)]
 
 
 def remove(command: c.RemoveChecklistItem, project: Project) -> list[e.Event]:
@@ -49,7 +51,29 @@ def _item(task: Task, item_id: str) -> Item:
     raise errors.ItemNotFound(itemId=item_id)
 
 
-def _rank(task: Task, before: str | UnsetType, after: str | UnsetType, own: Item | None) -> str | None:
+class _Place(NamedTuple):
+    spread: list[e.Event]
+    """What has to happen before, where ranks have become long."""
+    rank: str | UnsetType
+    """UNSET for an item that is there already."""
+
+
+def _place(task: Task, before: str | UnsetType, after: str | UnsetType, own: Item | None = None) -> _Place:
+    rank = _rank(task, before, after, own)
+    if rank is UNSET or len(rank) <= limits.RANK_LENGTH:
+        return _Place([], rank)
+    even = ranks.many(None, None, len(task.checklist))
+    items = tuple(structs.replace(each, rank=rank) for each, rank in zip(task.checklist, even, strict=True))
+    spread: list[e.Event] = [
+        e.ChecklistItemEdited(each.item_id, task.task_id, rank=each.rank)
+        for each, now in zip(items, task.checklist, strict=True)
+        if each != now
+    ]
+    task = structs.replace(task, checklist=items)
+    return _Place(spread, _rank(task, before, after, _item(task, own.item_id) if own else None))
+
+
+def _rank(task: Task, before: str | UnsetType, after: str | UnsetType, own: Item | None) -> str | UnsetType:
     if own and own.item_id in {before, after}:
         raise errors.Contradiction
     column = [(each.rank, each.item_id) for each in task.checklist]
@@ -57,4 +81,4 @@ def _rank(task: Task, before: str | UnsetType, after: str | UnsetType, own: Item
         return ranks.last(column)
     named = [None if each is UNSET else _item(task, each) for each in (before, after)]
     lower, upper = [(each.rank, each.item_id) if each else None for each in named]
-    return ranks.beside(column, lower, upper, (own.rank, own.item_id) if own else None)
+    return ranks.beside(column, lower, upper, (own.rank, own.item_id) if own else None) or UNSET

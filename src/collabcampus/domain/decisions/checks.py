@@ -66,9 +66,9 @@ def members(
     return people
 
 
-def mentioned(project: Project, given: Iterable[str]) -> tuple[str, ...]:
-    """The members mentioned."""
-    return members(project, given, "mentions", limits.MENTIONS_PER_TEXT)
+def mentioned(project: Project, given: Iterable[str], already: Iterable[str] = ()) -> tuple[str, ...]:
+    """The members mentioned; who left may stay mentioned where they were."""
+    return members(project, given, "mentions", limits.MENTIONS_PER_TEXT, already)
 
 
 def others(people: Iterable[str], actor: Actor, known: Iterable[str] = ()) -> tuple[str, ...] | UnsetType:
@@ -84,3 +84,8 @@ def real_day(day: str | UnsetType | None) -> None:
             datetime.fromisoformat(day)
         except ValueError:
             raise errors.InvalidDate(value=day) from None
+
+
+def end_of(day: str) -> str:
+    """The moment a day or a moment is over, to compare with: a day ends with its last."""
+    return day if "T" in day else f"{day}T24"

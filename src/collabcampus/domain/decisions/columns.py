@@ -12,7 +12,7 @@ from collabcampus.domain.project import Project
 
 
 def add(command: c.AddColumn, project: Project) -> list[e.Event]:
-    """One column more; the same again is nothing."""
+    """One column more, under an id that no column has now."""
     column_id = slug(command.name) if command.column_id is UNSET else command.column_id
     column = e.Column(column_id, command.name, command.color, command.limit)
     if any(each.id == column_id for each in project.columns):

@@ -8,7 +8,7 @@ from msgspec import UNSET
 from collabcampus.domain import commands as c
 from collabcampus.domain import errors, limits, permissions
 from collabcampus.domain import events as e
-from collabcampus.domain.decisions.checks import others, real_day, unspent, within
+from collabcampus.domain.decisions.checks import end_of, others, real_day, unspent, within
 from collabcampus.domain.project import Actor, Project
 from collabcampus.domain.things import Invitation
 from collabcampus.domain.types import Role
@@ -92,12 +92,15 @@ def revoke(command: c.RevokeInvitation, project: Project) -> list[e.Event]:
 
 
 def accept(command: c.AcceptInvitation, project: Project, actor: Actor, at: str) -> list[e.Event]:
-    """In by an invitation. A member stays what they are, and nothing is used up."""
+    """In by an invitation. A member stays what they are, and nothing is used up: not even whoever came in by it last
+    finds it used up."""
     invitation = project.invitations.get(command.invitation_id)
-    if project.archived or invitation is None or not _opens(command, invitation, at):
+    if project.archived or invitation is None or not _meant_for(command, invitation):
         raise errors.InvitationNotFound
     if actor.user_id in project.members:
         return []
+    if not _in_force(invitation, at):
+        raise errors.InvitationNotFound
     within("members", len(project.members) + 1, limits.MEMBERS_PER_PROJECT)
     return [
         e.InvitationAccepted(invitation.invitation_id, actor.user_id, invitation.uses + 1),
@@ -105,19 +108,16 @@ def accept(command: c.AcceptInvitation, project: Project, actor: Actor, at: str)
     ]
 
 
-def _opens(command: c.AcceptInvitation, invitation: Invitation, at: str) -> bool:
+def _meant_for(command: c.AcceptInvitation, invitation: Invitation) -> bool:
     given = hashlib.sha256(command.secret.encode()).hexdigest()
-    return (
-        hmac.compare_digest(given, invitation.secret_hash)
-        and (invitation.max_uses is None or invitation.uses < invitation.max_uses)
-        and (invitation.expires_at is None or at < _end(invitation.expires_at))
-        and invitation.address_digest in (None, command.address_digest)
+    right = hmac.compare_digest(given, invitation.secret_hash)
+    return right and invitation.address_digest in (None, command.address_digest)
+
+
+def _in_force(invitation: Invitation, at: str) -> bool:
+    return (invitation.max_uses is None or invitation.uses < invitation.max_uses) and (
+        invitation.expires_at is None or at < end_of(invitation.expires_at)
     )
-
-
-def _end(expires_at: str) -> str:
-    """A day ends with its last moment."""
-    return expires_at if "T" in expires_at else f"{expires_at}T24"
 
 
 def _not_above(own: Role, granted: Role) -> None:

@@ -9,6 +9,7 @@ from collabcampus.domain import errors, limits, ranks
 from collabcampus.domain import events as e
 from collabcampus.domain.decisions import places, projects
 from collabcampus.domain.decisions.checks import (
+    end_of,
     known_column,
     members,
     open_task,
@@ -22,9 +23,9 @@ from collabcampus.domain.decisions.checks import (
 from collabcampus.domain.project import Actor, Project
 from collabcampus.domain.things import Task
 
-_VALUES = ("title", "description", "labels", "priority", "due_date", "start_date", "estimate")
+_VALUES = tuple(name for name in e.TaskEdited.__struct_fields__ if name != "task_id")
 """Fields of a task that are edited as they are; assignees and place have events of their own."""
-_ALIKE = ("labels", "priority", "due_date", "start_date", "estimate")
+_ALIKE = tuple(name for name in _VALUES if name in c.EditTasks.__struct_fields__)
 
 
 def create(command: c.CreateTask, project: Project, actor: Actor) -> list[e.Event]:
@@ -35,12 +36,10 @@ def create(command: c.CreateTask, project: Project, actor: Actor) -> list[e.Even
     status = _arrives_in(project, command.status)
     _dates(command.start_date, command.due_date)
     assignees = _assignees(project, command.assignees)
-    labels = _labels(project, command.labels)
+    values = {name: getattr(command, name) for name in _VALUES} | {"labels": _labels(project, command.labels)}
     spread, rank = places.new_rank(project, status, command.before, command.after)
-    created = e.TaskCreated(
-        task_id, command.title, command.description, status, rank, assignees, labels,
-        command.priority, command.due_date, command.start_date, command.estimate, others(assignees, actor),
-    )  # fmt: skip
+    told = others(assignees, actor)
+    created = e.TaskCreated(task_id, status=status, rank=rank, assignees=assignees, notifies=told, **values)
     return [*spread, created]
 
 
@@ -73,11 +72,14 @@ def edit_many(command: c.EditTasks, project: Project, actor: Actor) -> list[e.Ev
     """The same for each of them: all, or none where one is refused."""
     decided: list[e.Event] = []
     for task_id in dict.fromkeys(command.task_ids):
-        task = task_of(project, task_id) if command.archived is False else open_task(project, task_id)
-        decided += _edited(command, _ALIKE, project, task)
+        task = open_task(project, task_id) if command.archived is UNSET else task_of(project, task_id)
+        changes = _edited(command, _ALIKE, project, task)
         if command.assignees is not UNSET:
-            decided += assign(project, task, command.assignees, actor)
-        if command.archived is True:
+            changes += assign(project, task, command.assignees, actor)
+        if command.archived is True and task.archived and changes:
+            raise errors.TaskIsArchived
+        decided += changes
+        if command.archived is True and not task.archived:
             decided.append(e.TaskArchived(task_id))
     if command.archived is False:
         decided += _restored(
@@ -215,5 +217,5 @@ def _labels(project: Project, given: tuple[str, ...]) -> tuple[str, ...]:
 def _dates(start: str | None, due: str | None) -> None:
     real_day(start)
     real_day(due)
-    if start and due and start[:10] > due[:10]:
+    if start and due and start > end_of(due):
         raise errors.StartAfterDue
