@@ -20,4 +20,5 @@ CALL keep_projection(
                      ELSE data - 'notifies' || jsonb_build_object('updatedAt', at) END AS patch
     FROM event
     LEFT JOIN LATERAL jsonb_each(CASE type WHEN 'ColumnRebalanced' THEN data -> 'ranks' END) AS ranked(task, rank) ON true
+    WHERE type <> 'ColumnRebalanced' OR ranked.task IS NOT NULL
 $$);

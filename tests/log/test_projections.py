@@ -11,6 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from collabcampus.app import fresh_id
 from collabcampus.domain import events as e
+from collabcampus.domain import limits
 from collabcampus.domain import project as state
 from collabcampus.log.database import Database
 from collabcampus.log.migrate import migrate, rebuild
@@ -29,8 +30,9 @@ HUNT = settings(SEARCH, max_examples=300, phases=[Phase.generate], database=None
 
 
 @pytest.fixture
-def histories(database_url: str) -> Iterator[Callable[[settings], None]]:
-    """Runs random histories on a fresh database."""
+def histories(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[settings], None]]:
+    """Runs random histories on a fresh database, where ranks are soon too long."""
+    monkeypatch.setattr(limits, "RANK_LENGTH", 2)
     loop = asyncio.new_event_loop()
     database = Database(database_url, most=2)
     loop.run_until_complete(database.open())
@@ -52,6 +54,16 @@ def test_fold_view_and_table_agree_after_every_step(histories: Callable[[setting
         ("membership", "'{MemberRemoved}'", "'{}'"),
         ("chat", "'author', actor", "'author', key"),
         ("project", "ProjectCreated, ProjectEdited,", "ProjectCreated,"),
+        ("board", "WHEN 'CommentAdded' THEN data ->> 'taskId'", "WHEN 'CommentAdded' THEN event.key"),
+        ("board", "jsonb_build_object('rank', ranked.rank)", "'{}'"),
+        ("board", '"archived": false', '"archived": true'),
+        ("chat", "'editedAt', at", "'editedAt', null"),
+        ("label", "LabelEdited, ", ""),
+        ("comment", "THEN data -> 'comments' END", "THEN '[]' END"),
+        ("checklist", "coalesce(gone.item, key)", "key"),
+        ("assignment", "'archived', data -> 'archived'", "'archived', true"),
+        ("search", "jsonb_build_object('text', data -> 'text')", "'{}'"),
+        ("notification", "ELSE 'mentioned'", "ELSE 'assigned'"),
     ],
 )
 def test_a_fault_planted_in_a_projection_is_caught(

@@ -1,7 +1,7 @@
 """What several decisions look up or hold against a limit."""
 
+from calendar import monthrange
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import TypeVar
 
 from msgspec import UNSET, UnsetType
@@ -78,12 +78,18 @@ def others(people: Iterable[str], actor: Actor, known: Iterable[str] = ()) -> tu
 
 
 def real_day(day: str | UnsetType | None) -> None:
-    """InvalidDate for the 31st of February."""
-    if isinstance(day, str):
-        try:
-            datetime.fromisoformat(day)
-        except ValueError:
-            raise errors.InvalidDate(value=day) from None
+    """InvalidDate for the 31st of February, or the hour 24."""
+    if isinstance(day, str) and not (_in_calendar(day) and _on_clock(day[11:19])):
+        raise errors.InvalidDate(value=day)
+
+
+def _in_calendar(day: str) -> bool:
+    year, month, date = int(day[:4]), int(day[5:7]), int(day[8:10])
+    return year > 0 and 0 < month <= 12 and 0 < date <= monthrange(year, month)[1]
+
+
+def _on_clock(time: str) -> bool:
+    return not time or (time[:2] < "24" and time[3:5] < "60" and time[6:] < "60")
 
 
 def end_of(day: str) -> str:
