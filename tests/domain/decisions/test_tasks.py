@@ -129,6 +129,11 @@ EDITED = [
         after=MEANWHILE,
     ),
     Case(c.EditTask(FIRST, title="Dig here", base_position=HEAD), [], after=MEANWHILE),
+    Case(
+        c.EditTask(FIRST, assignees=(HIM, HIM), labels=(URGENT, URGENT), base_position=HEAD),
+        [],
+        after=[e.TaskAssigned(FIRST, (HIM,)), e.TaskEdited(FIRST, labels=(URGENT,))],
+    ),
     Case(c.EditTask(FIRST, status="done", base_position=HEAD), [], after=[e.TaskMoved(FIRST, "done", "a0")]),
     Case(
         c.EditTask(FIRST, status="done", base_position=HEAD),
