@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct, structs
 
 from collabcampus.domain import commands as c
 from collabcampus.domain.project import Actor
+from collabcampus.domain.things import Item, Task
 from collabcampus.domain.types import ROLES
 
 T = TypeVar("T")
@@ -202,12 +203,51 @@ def _tasks(prefix: str) -> Strategy[c.Command]:
     )  # fmt: skip
 
 
+def a_copy(
+    task_id: str,
+    title: str,
+    description: str,
+    priority: str | None,
+    due: str | None,
+    start: str | None,
+    estimate: float | None,
+    items: tuple[tuple[str, str, bool], ...],
+    status: str,
+    rank: str,
+    labels: tuple[str, ...] = (),
+) -> c.Copied:
+    """A copy, under these ids, of a task that has all this; items have id, text and whether they are done."""
+    original = some_id("original", 0)
+    checklist = tuple(
+        Item(some_id("original item", nth), original, text, done, f"a{nth}")
+        for nth, (_, text, done) in enumerate(items)
+    )
+    task = Task(
+        original,
+        title,
+        description,
+        status,
+        rank,
+        (PEOPLE[2],),
+        (some_id("original label", 0),),
+        priority,
+        due,
+        start,
+        estimate,
+        PEOPLE[2],
+        "",
+        "",
+        checklist=checklist,
+    )
+    return c.Copied(task_id, task, tuple(item_id for item_id, *_ in items), labels)
+
+
 def _copied(prefix: str) -> Strategy[c.Copied]:
     """Copies have fresh ids, so the ids of their items follow from the task's: no two tasks have one item."""
 
     def made(task_id: str, title: str, priority: str | None, texts: list[str]) -> c.Copied:
         items = tuple((some_id(f"item of {task_id}", number), text, False) for number, text in enumerate(texts))
-        return c.Copied(task_id, title, "", priority, "2026-11-30", None, None, items, "todo", "a0")
+        return a_copy(task_id, title, "", priority, "2026-11-30", None, None, items, "todo", "a0")
 
     return st.builds(made, new_ids("task", prefix), lines, priorities, st.lists(lines, max_size=2))
 
@@ -272,7 +312,7 @@ def opening(prefix: str = "") -> list[c.Command]:
 
 _UNIQUE = {
     "task_id", "task_ids", "item_id", "comment_id", "message_id", "reply_to", "label_id", "labels", "invitation_id",
-    "before", "after", "copied", "original", "tasks", "items",
+    "before", "after", "copied", "original", "tasks", "item_ids", "checklist",
 }  # fmt: skip
 """Fields with ids of things that there is one of anywhere; `before` and `after` where they do not name a column."""
 _OF_COLUMNS = (c.AddColumn, c.EditColumn, c.MoveColumn)

@@ -12,6 +12,7 @@ import growing
 import load
 import machine
 import psycopg
+import reading
 import systems
 from load import Data, Run, Void
 from psycopg.conninfo import make_conninfo
@@ -50,6 +51,8 @@ class Bench:
         try:
             if scenario.name == "append-replay":
                 self._append_replay(scenario, chosen)
+            elif scenario.name == "reading":
+                self._reading(scenario)
             else:
                 with self._servers(scenario, chosen) as servers:
                     self._rounds(scenario, {name: self._turn(*each) for name, each in servers.items()})
@@ -163,6 +166,23 @@ class Bench:
             if name in chosen or name == "eventsourcing"
         }
         self._rounds(scenario, runs)
+
+    def _reading(self, scenario: Scenario) -> None:
+        ours = self._ours("reading", "reading")
+        small, big = ours.fill(1, 1, reading.SMALL), ours.fill(1, 1, reading.BIG)
+        reading.fill(ours.conninfo_of_log, big)
+        systems.settle(self.conninfo, [ours.database])
+
+        def restarted() -> int:
+            ours.stop()
+            ours.start()
+            machine.await_idle(ours.pid)
+            return ours.port
+
+        try:
+            self._rounds(scenario, {"ours": lambda _: reading.measured(small, big, restarted)})
+        finally:
+            ours.stop()
 
     def _appending(self, name: str, ours: systems.Ours) -> dict[str, Any]:
         """A process of its own on the server's core; ours gets a fresh project."""

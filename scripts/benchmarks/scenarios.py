@@ -165,6 +165,32 @@ def _appending() -> Scenario:
     return Scenario("append-replay", what, figures, systems=("ours", "eventsourcing"))
 
 
+def _reading() -> Scenario:
+    def took(key: str) -> Callable[[dict[str, Any]], float]:
+        return lambda result: float(result[key])
+
+    searches = [
+        Figure(f"search, {name}", "ms", took(f"search{key}"), higher=False, absolute=50.0)
+        for name, key in (
+            ("a rare word", "Rare"), ("a common word", "Common"), ("two words", "Two"), ("a part of a word", "Part"),
+            ("a misspelt word", "Misspelt"),
+        )
+    ]  # fmt: skip
+    figures = (
+        Figure("board, cold", "ms", took("cold"), higher=False, absolute=150.0),
+        Figure("board, warm", "ms", took("warm"), higher=False, absolute=5.0),
+        *searches,
+        Figure("edit, 10 tasks", "ms", took("editSmall"), higher=False),
+        Figure("edit, 5,000 tasks", "ms", took("editBig"), higher=False),
+        Figure(
+            "edit, 5,000 to 10 tasks", "x", lambda result: float(result["editBig"]) / float(result["editSmall"]),
+            higher=False, absolute=1 / ALIKE,
+        ),
+    )  # fmt: skip
+    what = "over HTTP: a board of 5,000 tasks, search over 100,000 tasks in 20 projects, one edit at a time"
+    return Scenario("reading", what, figures, systems=OURS)
+
+
 def scenarios(log_events: int) -> list[Scenario]:
     """All of them; `log_events` is the length of the long log."""
     return [
@@ -180,6 +206,7 @@ def scenarios(log_events: int) -> list[Scenario]:
         *_connections(),
         *_sizes(log_events),
         _appending(),
+        _reading(),
         _generator(),
     ]
 

@@ -184,11 +184,9 @@ def _spend(draft: Project, things: dict[str, T], key: str) -> None:
 
 
 def _add_task(draft: Project, event: e.TaskCreated, recorded: e.Recorded) -> None:
-    task = Task(
-        event.task_id, event.title, event.description, event.status, event.rank, event.assignees, event.labels,
-        event.priority, event.due_date, event.start_date, event.estimate,
-        recorded.actor, recorded.at, recorded.at,
-    )  # fmt: skip
+    values = _values(event)
+    values.pop("notifies", None)
+    task = Task(**values, created_by=recorded.actor, created_at=recorded.at, updated_at=recorded.at)
     draft.tasks[task.task_id] = task
     _put(draft, task)
 

@@ -42,6 +42,29 @@ class Intent(Struct, frozen=True):
     expected: int | None
 
 
+class Reader(Struct, frozen=True):
+    """Who reads, and which entity tags they hold already."""
+
+    actor: Actor
+    held: frozenset[str]
+
+    def holds(self, position: int) -> bool:
+        """Whether they have seen the project at this position."""
+        return not self.held.isdisjoint({"*", f'"{position}"'})
+
+
+def reader(
+    request: Request[Claims, str, State],
+    if_none_match: Annotated[
+        str | None,
+        HeaderParameter(name="If-None-Match", description="The `ETag` of what the client has; 304 if it is current"),
+    ] = None,
+) -> Reader:
+    """The reader of this request."""
+    held = (each.strip().removeprefix("W/") for each in (if_none_match or "").split(","))
+    return Reader(Actor(request.user.user_id), frozenset(held))
+
+
 def intent(
     request: Request[Claims, str, State],
     idempotency_key: Annotated[
@@ -68,7 +91,7 @@ def _command_id(header: str | None) -> str | None:
     try:
         return msgspec.convert(header, Id)
     except msgspec.ValidationError:
-        raise _bad("Idempotency-Key", "a UUID in its canonical form is expected") from None
+        raise bad("Idempotency-Key", "a UUID in its canonical form is expected") from None
 
 
 def _expected(header: str | None) -> int | None:
@@ -76,9 +99,10 @@ def _expected(header: str | None) -> int | None:
         return None
     digits = header.strip().removeprefix("W/").strip('"')
     if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
-        raise _bad("If-Match", 'a position such as "12" is expected')
+        raise bad("If-Match", 'a position such as "12" is expected')
     return int(digits)
 
 
-def _bad(key: str, message: str) -> ValidationException:
+def bad(key: str, message: str) -> ValidationException:
+    """The 400 that says what is wrong with a header or a parameter."""
     return ValidationException(extra=[{"key": key, "message": message}])

@@ -9,7 +9,7 @@ from litestar.params import FromPath, QueryParameter
 
 from collabcampus.domain import errors
 from collabcampus.domain.project import Project
-from collabcampus.http.access import SignedIn
+from collabcampus.http.access import Reader
 from collabcampus.http.door import Door
 from collabcampus.http.pages import LAST_POSITION, USUAL, Limit, page
 from collabcampus.log import read
@@ -23,23 +23,23 @@ class ActivityController(Controller):
     path = "/api"
     tags = ("activity",)
 
-    @get("/projects/{project_id:uuid}/activity", operation_id="projectActivity")
-    async def of_project(
+    @get("/projects/{project_id:uuid}/activity")
+    async def project_activity(
         self,
-        request: SignedIn,
+        reader: NamedDependency[Reader],
         project_id: FromPath[UUID],
         door: NamedDependency[Door],
         cursor: Cursor = None,
         limit: Limit = USUAL,
     ) -> dict[str, Any]:
         """What happened in the project, newest first."""
-        state, _ = await door.read(str(project_id), request)
+        state, _ = await door.read(str(project_id), reader)
         return await _page(door, state, None, cursor, limit)
 
-    @get("/tasks/{task_id:uuid}/activity", operation_id="taskActivity")
-    async def of_task(
+    @get("/tasks/{task_id:uuid}/activity")
+    async def task_activity(
         self,
-        request: SignedIn,
+        reader: NamedDependency[Reader],
         task_id: FromPath[UUID],
         door: NamedDependency[Door],
         cursor: Cursor = None,
@@ -47,7 +47,7 @@ class ActivityController(Controller):
     ) -> dict[str, Any]:
         """What happened to the task, its checklist and its comments, newest first; also when it is deleted."""
         try:
-            state, _ = await door.read(await door.projects.project_of(str(task_id)), request)
+            state, _ = await door.read(await door.projects.project_of(str(task_id)), reader)
         except errors.ProjectNotFound:
             raise errors.TaskNotFound from None
         return await _page(door, state, str(task_id), cursor, limit)

@@ -1,13 +1,18 @@
 """The way from HTTP to the live projects: reads with the reader's right, commands through `submit`."""
 
+from collections.abc import Callable
 from typing import Any
 
 from litestar import MediaType, Response
+from litestar.status_codes import HTTP_304_NOT_MODIFIED
 
 from collabcampus.domain import commands as c
+from collabcampus.domain import errors
 from collabcampus.domain.decide import require_member
-from collabcampus.domain.project import Actor, Project
-from collabcampus.http.access import Intent, SignedIn, etag
+from collabcampus.domain.decisions.checks import task_of
+from collabcampus.domain.project import Project
+from collabcampus.domain.things import Task
+from collabcampus.http.access import Intent, Reader, etag
 from collabcampus.identity import Identity
 from collabcampus.live import views
 from collabcampus.live.projects import Projects
@@ -20,16 +25,32 @@ class Door:
     def __init__(self, database: Database, projects: Projects[Any], identity: Identity) -> None:
         self.database, self.projects, self.identity = database, projects, identity
 
-    async def read(self, project_id: str, request: SignedIn) -> tuple[Project, views.Names]:
+    async def read(self, project_id: str, reader: Reader) -> tuple[Project, views.Names]:
         """The project as it is now, for one of its members, and the members' names.
 
         Show it before the next `await`: it moves on.
         """
         state = await self.projects.read(project_id)
-        require_member(state, Actor(request.user.user_id))
+        require_member(state, reader.actor)
         names = await self.identity.names(state.members)
-        require_member(state, Actor(request.user.user_id))
+        require_member(state, reader.actor)
         return state, names
+
+    async def board(self, project_id: str, reader: Reader) -> Response[Any]:
+        """The board, encoded once for each head and shared by all who are shown it."""
+        async with self.projects.using(project_id) as live:
+            require_member(live.state, reader.actor)
+            names = await self.identity.names(live.state.members)
+            require_member(live.state, reader.actor)
+            return shown(reader, live.state.head, lambda: live.board(names))
+
+    async def read_task(self, task_id: str, reader: Reader) -> tuple[Project, Task]:
+        """A task and the project that it is in; TaskNotFound for whoever has no place there, too."""
+        try:
+            state, _ = await self.read(await self.projects.project_of(task_id), reader)
+        except errors.ProjectNotFound:
+            raise errors.TaskNotFound from None
+        return state, task_of(state, task_id)
 
     async def submit(
         self, command: c.Command, intent: Intent, project_id: str | None = None, *, status: int = 200
@@ -44,6 +65,13 @@ class Door:
         names = await self.identity.names(views.people(answer))
         secret = self.identity.invitation_secret if isinstance(command, c.CreateInvitation) else None
         return as_json(views.outcome(answer, names, secret), answer.position, status)
+
+
+def shown(reader: Reader, position: int, show: Callable[[], Any]) -> Response[Any]:
+    """What `show` makes of a project at a position, plain data or JSON in bytes; 304 where the reader holds it."""
+    if reader.holds(position):
+        return Response(None, status_code=HTTP_304_NOT_MODIFIED, headers=etag(position))
+    return Response(show(), media_type=MediaType.JSON, headers=etag(position))
 
 
 def as_json(body: bytes, position: int, status: int = 200) -> Response[Any]:

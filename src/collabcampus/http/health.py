@@ -14,7 +14,7 @@ class HealthController(Controller):
     path = "/health"
     tags = ("health",)
     opt = {"exclude_from_auth": True}
-    security = ()
+    security = ({},)
 
     @get("/live")
     async def live(self) -> dict[str, str]:

@@ -10,14 +10,12 @@ from litestar.status_codes import HTTP_200_OK
 from msgspec import Meta, Struct
 
 from collabcampus.domain.types import Day, Slug
-from collabcampus.http.access import SignedIn
+from collabcampus.http.access import Reader
 from collabcampus.http.door import Door
-from collabcampus.http.pages import LAST_POSITION, USUAL, Limit, cursor_of, page, parts_of
+from collabcampus.http.pages import A_TIME, AN_ID, LAST_POSITION, USUAL, Limit, cursor_of, page, parts_of
 from collabcampus.live import views
 from collabcampus.log import persons
 
-AN_ID = r"[0-9a-f-]{36}"
-A_TIME = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z"
 A_DAY = r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d{1,3})?Z)?|"
 
 Kind = Literal["mentioned", "assigned", "invited", "due"]
@@ -44,10 +42,10 @@ class MeController(Controller):
     path = "/api/me"
     tags = ("me",)
 
-    @get("/tasks", operation_id="myTasks")
-    async def tasks(
+    @get("/tasks")
+    async def my_tasks(
         self,
-        request: SignedIn,
+        reader: NamedDependency[Reader],
         door: NamedDependency[Door],
         project: FromQuery[UUID | None] = None,
         status: Annotated[Slug | None, QueryParameter(description="A column's id")] = None,
@@ -64,13 +62,13 @@ class MeController(Controller):
         )
         after = parts_of(cursor, A_DAY, AN_ID)
         place = (after[0] or persons.LAST_DAY, after[1]) if after else None
-        found = await persons.tasks_of(door.database, request.user.user_id, wanted, place, limit + 1)
+        found = await persons.tasks_of(door.database, reader.actor.user_id, wanted, place, limit + 1)
         return page(found, limit, lambda task: cursor_of(task["dueDate"] or "", task["taskId"]))
 
-    @get("/notifications", operation_id="myNotifications")
-    async def notifications(
+    @get("/notifications")
+    async def my_notifications(
         self,
-        request: SignedIn,
+        reader: NamedDependency[Reader],
         door: NamedDependency[Door],
         kind: FromQuery[Kind | None] = None,
         unread: FromQuery[bool] = False,
@@ -80,39 +78,43 @@ class MeController(Controller):
         """What I was mentioned in, assigned to, invited to or reminded of, newest first."""
         parts = parts_of(cursor, A_TIME, AN_ID, r"\d{1,16}")
         before = (parts[0], parts[1], int(parts[2])) if parts else None
-        found = await persons.notifications_of(door.database, request.user.user_id, kind, unread, before, limit + 1)
+        found = await persons.notifications_of(door.database, reader.actor.user_id, kind, unread, before, limit + 1)
         names = await door.identity.names(each["actor"] for each in found)
         items = [views.notification(each, names, door.identity.invitation_secret) for each in found]
         return page(items, limit, lambda each: cursor_of(each["at"], each["projectId"], each["position"]))
 
-    @post("/notifications/read", status_code=HTTP_200_OK, operation_id="readNotifications")
-    async def read_notifications(
-        self, request: SignedIn, data: JSONBody[ReadNotifications], door: NamedDependency[Door]
+    @post("/notifications/read", status_code=HTTP_200_OK)
+    async def mark_notifications_read(
+        self, reader: NamedDependency[Reader], data: JSONBody[ReadNotifications], door: NamedDependency[Door]
     ) -> dict[str, Any]:
         """Mark notifications as read; how many are unread then."""
         named = None if data.ids is None else [(each[:36], int(each[37:])) for each in data.ids]
-        return {"unread": await persons.read_notifications(door.database, request.user.user_id, named)}
+        return {"unread": await persons.read_notifications(door.database, reader.actor.user_id, named)}
 
-    @get("/unread", operation_id="myUnread")
-    async def unread(
+    @get("/unread")
+    async def my_unread(
         self,
-        request: SignedIn,
+        reader: NamedDependency[Reader],
         door: NamedDependency[Door],
         cursor: FromQuery[UUID | None] = None,
         limit: Limit = USUAL,
     ) -> dict[str, Any]:
         """How many messages and mentions I have not read, project by project; beyond a thousand it is a thousand."""
-        found = await persons.unread_of(door.database, request.user.user_id, _text(cursor), limit + 1)
+        found = await persons.unread_of(door.database, reader.actor.user_id, _text(cursor), limit + 1)
         return page(found, limit, lambda each: each["projectId"])
 
-    @put("/unread/{project_id:uuid}", operation_id="readChat")
-    async def read_chat(
-        self, request: SignedIn, project_id: FromPath[UUID], data: JSONBody[ReadUpTo], door: NamedDependency[Door]
+    @put("/unread/{project_id:uuid}")
+    async def mark_chat_read(
+        self,
+        reader: NamedDependency[Reader],
+        project_id: FromPath[UUID],
+        data: JSONBody[ReadUpTo],
+        door: NamedDependency[Door],
     ) -> dict[str, Any]:
         """Mark a project's chat as read up to a position; never back. Where it is then."""
-        state, _ = await door.read(str(project_id), request)
+        state, _ = await door.read(str(project_id), reader)
         position = min(data.position, state.head)
-        return {"position": await persons.read_chat(door.database, request.user.user_id, str(project_id), position)}
+        return {"position": await persons.read_chat(door.database, reader.actor.user_id, str(project_id), position)}
 
 
 def _text(value: UUID | None) -> str | None:

@@ -1,13 +1,18 @@
 """Lists page by cursor: `{items, next}`, `next` null at the end."""
 
 import re
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
-from litestar.exceptions import ValidationException
 from litestar.params import QueryParameter
+
+from collabcampus.http.access import bad
 
 MOST = 1_000
 USUAL = 100
+
+AN_ID = r"[0-9a-f-]{36}"
+A_TIME = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z"
 
 T = TypeVar("T")
 
@@ -24,6 +29,18 @@ def page(found: list[T], limit: int, cursor: Any) -> dict[str, Any]:
     return {"items": items, "next": str(cursor(items[-1])) if len(found) > limit else None}
 
 
+def part(things: Sequence[T], limit: int, cursor: str | None, key: Callable[[T], str]) -> dict[str, Any]:
+    """A page of a list that keeps its own order: what follows the thing whose key `cursor` is.
+
+    A 400 where that is gone meanwhile: the reader begins anew.
+    """
+    keys = [key(each) for each in things]
+    if cursor is not None and cursor not in keys:
+        raise bad("cursor", "what it named is gone; begin anew")
+    start = 0 if cursor is None else keys.index(cursor) + 1
+    return page(list(things[start : start + limit + 1]), limit, key)
+
+
 def cursor_of(*parts: object) -> str:
     """A place in a list that is sorted by several things."""
     return "~".join(map(str, parts))
@@ -35,5 +52,5 @@ def parts_of(cursor: str | None, *shapes: str) -> tuple[str, ...] | None:
         return None
     parts = tuple(cursor.split("~"))
     if len(parts) != len(shapes) or not all(map(re.fullmatch, shapes, parts)):
-        raise ValidationException(extra=[{"key": "cursor", "message": "the `next` of a page before is expected"}])
+        raise bad("cursor", "the `next` of a page before is expected")
     return parts

@@ -49,14 +49,14 @@ class PeopleController(Controller):
 
     tags = ("people",)
 
-    @post("/register", opt={"exclude_from_auth": True}, security=[])
+    @post("/register", opt={"exclude_from_auth": True}, security=[{}])
     async def register(
         self, data: JSONBody[Register], request: Request[Any, Any, Any], identity: NamedDependency[Identity]
     ) -> who.SignedIn:
         """Make an account and sign in."""
         return await identity.register(data.email, data.name, data.password, _agent(request))
 
-    @post("/login", status_code=HTTP_200_OK, opt={"exclude_from_auth": True}, security=[])
+    @post("/login", status_code=HTTP_200_OK, opt={"exclude_from_auth": True}, security=[{}])
     async def login(
         self, data: JSONBody[Login], request: Request[Any, Any, Any], identity: NamedDependency[Identity]
     ) -> who.SignedIn:
@@ -66,7 +66,7 @@ class PeopleController(Controller):
             raise BadCredentials
         return await identity.login(data.email, password, _agent(request))
 
-    @post("/refresh", status_code=HTTP_200_OK, opt={"exclude_from_auth": True}, security=[])
+    @post("/refresh", status_code=HTTP_200_OK, opt={"exclude_from_auth": True}, security=[{}])
     async def refresh(self, data: JSONBody[Refresh], identity: NamedDependency[Identity]) -> who.SignedIn:
         """Trade a refresh token for fresh tokens; the old one is dead."""
         return await identity.refresh(data.refresh_token)

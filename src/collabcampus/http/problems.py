@@ -10,6 +10,7 @@ from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetail
 from collabcampus.domain import errors
 
 RETRY_AFTER_S = 1
+PROBLEM_JSON = "application/problem+json"
 _STATUS: dict[type[errors.Refused], int] = {
     errors.Unauthenticated: 401,
     errors.StalePosition: 412,

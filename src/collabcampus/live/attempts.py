@@ -14,7 +14,15 @@ from collabcampus.domain.project import Actor, Project
 from collabcampus.domain.things import Comment, Invitation, Item, Label, Member, Message, Task
 from collabcampus.log.append import Decided
 
-Subject: TypeAlias = Task | Item | Comment | Message | Member | Label | Invitation | Project | None
+
+class Columns(Struct, frozen=True):
+    """All columns of a project, and which of them a command was about; None where that is gone."""
+
+    column_id: str | None
+    columns: tuple[e.Column, ...]
+
+
+Subject: TypeAlias = Task | Item | Comment | Message | Member | Label | Invitation | Columns | Project | None
 """What a command made or changed, as it was right after it; a project without its tasks."""
 
 
@@ -91,17 +99,14 @@ def subject_of(command: c.Command, after: Project, events: Sequence[e.Recorded])
             return _there(after.invitations, _made(events), errors.InvitationNotFound)
         case c.AddMember() | c.ChangeMember() | c.TransferOwnership():
             return _there(after.members, str(command.user_id), errors.MemberNotFound)
-        case (
-            c.CreateProject()
-            | c.EditProject()
-            | c.ArchiveProject()
-            | c.RestoreProject()
-            | c.AddColumn()
-            | c.EditColumn()
-            | c.MoveColumn()
-            | c.RemoveColumn()
-            | c.AcceptInvitation()
-        ):
+        case c.AddColumn():
+            added = next(each.event for each in events if isinstance(each.event, e.ColumnAdded))
+            return Columns(added.column_id, after.columns)
+        case c.EditColumn() | c.MoveColumn():
+            return Columns(command.column_id, after.columns)
+        case c.RemoveColumn():
+            return Columns(None, after.columns)
+        case c.CreateProject() | c.EditProject() | c.RestoreProject() | c.AcceptInvitation():
             return without_tasks(after)
         case _:
             return None

@@ -11,12 +11,9 @@ FreshId = Callable[[], str]
 
 
 def of_task(task: Task, fresh_id: FreshId, labels: Mapping[str, str] | None = None) -> c.Copied:
-    """A task's words, dates, estimate and checklist; `labels` are those of the copy by those of the original."""
-    return c.Copied(
-        fresh_id(), task.title, task.description, task.priority, task.due_date, task.start_date, task.estimate,
-        tuple((fresh_id(), item.text, item.done) for item in task.checklist),
-        task.status, task.rank, tuple(labels[each] for each in task.labels) if labels else (),
-    )  # fmt: skip
+    """A task and its checklist; `labels` are those of the copy by those of the original."""
+    kept = tuple(labels[each] for each in task.labels) if labels else ()
+    return c.Copied(fresh_id(), task, tuple(fresh_id() for _ in task.checklist), kept)
 
 
 def of_project(project: Project, fresh_id: FreshId, *, with_tasks: bool) -> c.Original:

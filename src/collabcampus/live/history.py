@@ -23,22 +23,13 @@ _SUBJECTS: dict[type[c.Command], str] = {
     c.ReactToMessage: "message_id",
 }
 """Commands whose answer is made of the events about one thing alone, and the field that names it."""
-_ABOUT_PROJECT = (
-    c.CreateProject,
-    c.EditProject,
-    c.ArchiveProject,
-    c.RestoreProject,
-    c.AddColumn,
-    c.EditColumn,
-    c.MoveColumn,
-    c.RemoveColumn,
-    c.AcceptInvitation,
-)
+_ABOUT_PROJECT = (c.CreateProject, c.EditProject, c.RestoreProject, c.AcceptInvitation)
+_ABOUT_COLUMNS = (c.AddColumn, c.EditColumn, c.MoveColumn, c.RemoveColumn)
 _ON_TASKS = ("ChecklistItemAdded", "ChecklistItemEdited", "ChecklistItemRemoved", "CommentAdded", "CommentDeleted")
-_OF_PROJECT = tuple(
-    kind.__name__
-    for kind in (*get_args(e.Administrative), e.ColumnAdded, e.ColumnEdited, e.ColumnMoved, e.ColumnRemoved)
+_OF_COLUMNS = tuple(
+    kind.__name__ for kind in (e.ProjectCreated, e.ColumnAdded, e.ColumnEdited, e.ColumnMoved, e.ColumnRemoved)
 )
+_OF_PROJECT = (*(kind.__name__ for kind in get_args(e.Administrative)), *_OF_COLUMNS)
 
 
 async def catch_up(database: Database, live: LiveProject[Any]) -> None:
@@ -86,5 +77,7 @@ async def _subjects_past(
             return await read.events_of(database, project_id, position, keys=keys)
         case _ if isinstance(command, _ABOUT_PROJECT):
             return await read.events_of(database, project_id, position, types=_OF_PROJECT)
+        case _ if isinstance(command, _ABOUT_COLUMNS):
+            return await read.events_of(database, project_id, position, types=_OF_COLUMNS)
         case _:
             return own

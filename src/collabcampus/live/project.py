@@ -13,6 +13,7 @@ from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.decide import decide
 from collabcampus.domain.project import Project, initial, merge, private_copy
+from collabcampus.live import views
 from collabcampus.live.attempts import Answer, Attempt, Taken, subject_of
 from collabcampus.live.rooms import Changed, Frames, Room
 from collabcampus.log.append import Decided
@@ -50,6 +51,7 @@ class LiveProject(Generic[F]):
         self.settling: asyncio.Task[None] | None = None
         self.alone = False  # a batch of this project failed: its commands go one by one
         self.shown: Sized | None = None  # what its door has encoded of it, to be used again
+        self._board: tuple[int, bytes] | None = None
         self._known: OrderedDict[str, Attempt] = OrderedDict()
         self._ahead: Project | None = None
         self._quiet: asyncio.Future[None] | None = None
@@ -77,19 +79,25 @@ class LiveProject(Generic[F]):
         last = self.gathered or self.in_flight
         return last[-1].answer.position if last else self.state.head
 
+    def board(self, names: views.Names) -> bytes:
+        """The board as JSON, encoded once for each head."""
+        if self._board is None or self._board[0] != self.state.head:
+            self._board = self.state.head, views.board(self.state, names)
+        return self._board[1]
+
     @property
     def weight(self) -> int:
         """Bytes it holds, about."""
         state = self.state
-        board = len(self.shown) if self.shown else 0
+        board = (len(self.shown) if self.shown else 0) + (len(self._board[1]) if self._board else 0)
         return BYTES_A_PROJECT + BYTES_A_TASK * len(state.tasks) + BYTES_A_MESSAGE * len(state.messages) + board
 
     def decide(self, attempt: Attempt, at: str) -> Taken:
         """Decide against what the command will find, and count it in. Raises a Refused."""
         ahead = self._current()
-        if attempt.expected is not None and attempt.expected != ahead.head:
-            raise errors.StalePosition(position=ahead.head)
         events = decide(attempt.command, ahead, attempt.actor, at)
+        if attempt.expected is not None and attempt.expected != ahead.head:  # only now: a stranger learns no position
+            raise errors.StalePosition(position=ahead.head)
         base, actor = ahead.head, attempt.actor.user_id
         recorded = e.record(self.project_id, base, actor, attempt.command_id, at, events)
         merge(ahead, recorded)

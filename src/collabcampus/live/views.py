@@ -9,15 +9,17 @@ from typing import Any
 
 import msgspec
 
+from collabcampus.domain import events as e
 from collabcampus.domain.project import Project
 from collabcampus.domain.things import Comment, Invitation, Item, Label, Member, Message, Task
-from collabcampus.live.attempts import Answer
+from collabcampus.live.attempts import Answer, Columns
 
 MESSAGES_SHOWN = 50
 
 Names = Mapping[str, str]
 """People's names by user id: they belong to the accounts and not to the log."""
 
+_PRIVATE = ("secretHash", "addressDigest", "notifies")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -79,7 +81,6 @@ def board(shown: Project, names: Names) -> bytes:
         "name": shown.name,
         "columns": shown.columns,
         "labels": list(shown.labels.values()),
-        "archived": shown.archived,
         "tasks": msgspec.Raw(b"[" + tasks + b"]"),
         "members": members(shown, names),
     }
@@ -94,6 +95,15 @@ def notification(row: Mapping[str, Any], names: Names, secret: Callable[[str], s
     if row["type"] == "InvitationCreated":
         shown["secret"] = secret(row["key"])
     return shown
+
+
+def changes(recorded: e.Recorded) -> bytes:
+    """An event's own values as JSON: the stored bytes, but of an invitation neither whom it is for nor its secret's
+    hash."""
+    if not isinstance(recorded.event, e.InvitationCreated):
+        return recorded.data
+    values = msgspec.to_builtins(recorded.event)
+    return _encode({name: value for name, value in values.items() if name not in _PRIVATE})
 
 
 def latest_messages(shown: Project) -> list[Message]:
@@ -116,10 +126,20 @@ def outcome(answer: Answer, names: Names, secret: Callable[[str], str] | None = 
             return _encode({**invitation(subject), **opens, "position": answer.position})
         case Member() as subject:
             return _encode({**member(subject, names), "position": answer.position})
+        case Columns() as subject:
+            return _encode({**_column(subject), "columns": subject.columns, "position": answer.position})
         case Project() as subject:
             return _encode(project(subject, names))
         case None:
             return b'{"position":%d}' % answer.position
+
+
+def _column(shown: Columns) -> dict[str, Any]:
+    """The column that a command was about, if it is there."""
+    for each in shown.columns:
+        if each.id == shown.column_id:
+            return {"columnId": each.id, "name": each.name, "color": each.color, "limit": each.limit}
+    return {}
 
 
 def people(answer: Answer) -> Iterable[str]:

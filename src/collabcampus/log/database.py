@@ -82,15 +82,16 @@ class Database:
         if self._checking is None or self._checking.done():
             self._checking = asyncio.create_task(self.pool.check())
 
-    async def fetch(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    async def fetch(self, query: str, *values: Any, by_values: bool = False) -> list[tuple[Any, ...]]:
         """All rows of one query that only reads: where connections prove dead, others are asked until one lives.
 
-        Its text is a constant of ours, never made of input.
+        Its text is a constant of ours, never made of input. `by_values`: it is planned anew each time, for what its
+        values are, where one plan would not do for all.
         """
         for _ in range(self.pool.max_size):
             async with self.connection() as connection:
                 try:
-                    return await _rows(connection, query, values)
+                    return await _rows(connection, query, values, by_values=by_values)
                 except psycopg.OperationalError:
                     if not connection.broken:
                         raise
@@ -103,8 +104,11 @@ class Database:
             return await _rows(connection, query, values)
 
 
-async def _rows(connection: Connection, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-    return await (await connection.execute(query.encode(), values)).fetchall()
+async def _rows(
+    connection: Connection, query: str, values: tuple[Any, ...], *, by_values: bool = False
+) -> list[tuple[Any, ...]]:
+    prepare = False if by_values else None
+    return await (await connection.execute(query.encode(), values, prepare=prepare)).fetchall()
 
 
 async def configure(connection: Connection) -> None:

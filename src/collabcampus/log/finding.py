@@ -29,7 +29,7 @@ _QUERY = """
     LEFT JOIN board AS b ON b.project_id = found.project_id AND b.key = found.row ->> 'taskId'
     ORDER BY found.row ->> 'at' COLLATE "C" DESC, found.key COLLATE "C" DESC
 """
-_WORDS = "to_tsvector('simple', words(s.row)) @@ websearch_to_tsquery('simple', %s)"
+_WORDS = "s.document @@ websearch_to_tsquery('simple', %s)"
 _EXACT = _QUERY.format(excerpt=EXCERPT, matches=f"({_WORDS} OR %s AND words(s.row) ILIKE %s)")
 _NEARLY = _QUERY.format(excerpt=EXCERPT, matches="%s <%% words(s.row)")
 
@@ -49,7 +49,7 @@ async def search(
     cursor = (before[0] if before else None, *(before or (None, None)))
     rest = (kind, kind, *cursor, limit, user_id, project_id, project_id, limit)
     part = "%" + text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
-    rows = await database.fetch(_EXACT, text, text, len(text) >= SHORTEST_PART, part, *rest)
+    rows = await database.fetch(_EXACT, text, text, len(text) >= SHORTEST_PART, part, *rest, by_values=True)
     if not rows and before is None and len(text) >= SHORTEST_PART and not set(text) & MEANT_EXACTLY:
-        rows = await database.fetch(_NEARLY, text, text, *rest)
+        rows = await database.fetch(_NEARLY, text, text, *rest, by_values=True)
     return [row[0] for row in rows]

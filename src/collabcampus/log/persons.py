@@ -54,6 +54,7 @@ async def tasks_of(
         *(wanted.due_from, wanted.due_from, wanted.due_to, wanted.due_to),
         *(after or ("", "")),
         limit,
+        by_values=True,
     )
     return [row[0] for row in rows]
 

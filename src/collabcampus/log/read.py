@@ -110,18 +110,23 @@ async def taken_ids(database: Database, ids: Sequence[str]) -> set[str]:
     return {each for (each,) in rows}
 
 
-async def projects_of(database: Database, user_id: str, after: str | None, limit: int) -> list[dict[str, Any]]:
-    """The projects a person is a member of, by id, after a cursor: project rows with `role` and `position`."""
+async def projects_of(
+    database: Database, user_id: str, archived: bool, after: str | None, limit: int
+) -> list[dict[str, Any]]:
+    """The projects a person is a member of, in use or archived, by id, after a cursor: project rows with `role` and
+    `position`."""
     rows = await database.fetch(
         """
         SELECT p.row || jsonb_build_object('role', m.row -> 'role', 'position', h.position)
         FROM membership AS m
         JOIN project AS p ON p.project_id = m.project_id
         JOIN heads AS h ON h.project_id = m.project_id
-        WHERE m.key = %s AND m.project_id > coalesce(%s::uuid, '00000000-0000-0000-0000-000000000000')
+        WHERE m.key = %s AND p.row -> 'archived' = to_jsonb(%s::boolean)
+            AND m.project_id > coalesce(%s::uuid, '00000000-0000-0000-0000-000000000000')
         ORDER BY m.project_id LIMIT %s
         """,
         user_id,
+        archived,
         after,
         limit,
     )

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from collabcampus.domain import events as e
+from collabcampus.live import views
 
 _FIN, _CONTINUATION = 0x80, 0x00
 _TEXT, _BINARY = _FIN | 0x01, _FIN | 0x02
@@ -103,7 +104,7 @@ def of_event(recorded: e.Recorded) -> tuple[str, str]:
     Ids, slugs and times hold nothing that JSON would escape.
     """
     event = recorded.event
-    changes = f'"changes":{recorded.data.decode()},"actor":"{recorded.actor}"'
+    changes = f'"changes":{views.changes(recorded).decode()},"actor":"{recorded.actor}"'
     match event:
         case e.TaskMoved() | e.TaskCreated() | e.TaskRestored():
             name, about = "task_updated", f'"taskId":"{event.task_id}","newStatus":"{event.status}",{changes}'
@@ -130,21 +131,13 @@ def of_event(recorded: e.Recorded) -> tuple[str, str]:
         case e.MemberAdded() | e.MemberRoleChanged() | e.MemberRemoved():
             name, about = "member_updated", f'"userId":"{event.user_id}",{changes}'
         case e.InvitationCreated() | e.InvitationAccepted() | e.InvitationRevoked():
-            name, about = "member_updated", f'"invitationId":"{event.invitation_id}",{_public(event, recorded.actor)}'
+            name, about = "member_updated", f'"invitationId":"{event.invitation_id}",{changes}'
         case _:
             name, about = "project_updated", changes
     return name, (
         f'{{"projectId":"{recorded.project_id}","position":{recorded.position},"type":"{recorded.type}",{about},'
         f'"at":"{recorded.at}","commandId":"{recorded.command_id}"}}'
     )
-
-
-def _public(event: e.InvitationCreated | e.InvitationAccepted | e.InvitationRevoked, actor: str) -> str:
-    """Everybody in the room may know of an invitation, but neither whom it is for nor its secret's hash."""
-    shown = msgspec.to_builtins(event)
-    for private in ("secretHash", "addressDigest", "notifies"):
-        shown.pop(private, None)
-    return f'"changes":{_encoder.encode(shown).decode()},"actor":"{actor}"'
 
 
 def missed(history: Iterable[e.Recorded]) -> bytes:

@@ -24,6 +24,7 @@ from domain.given import (
     given,
     table,
 )
+from strategies import a_copy
 
 AWAY: list[e.Event] = [e.ProjectArchived(PROJECT)]
 DEFAULT = (e.Column("todo", "To do"), e.Column("in-progress", "In progress"), e.Column("done", "Done"))
@@ -31,11 +32,7 @@ BEGINS = e.MemberAdded(OWNER.user_id, "owner")
 ORIGINAL = c.Original(
     (TO_DO,),
     ((NEW_LABEL, "Urgent", "#d1242f"),),
-    (
-        c.Copied(
-            NEW, "Dig", "Deep", "high", None, None, 2.5, ((NEW_ITEM, "Spade", True),), "todo", "a5", (NEW_LABEL,)
-        ),
-    ),
+    (a_copy(NEW, "Dig", "Deep", "high", None, None, 2.5, ((NEW_ITEM, "Spade", True),), "todo", "a5", (NEW_LABEL,)),),
 )
 
 

@@ -37,6 +37,7 @@ from domain.given import (
     table,
     then,
 )
+from strategies import a_copy
 
 ME, HER, HIM, YOU = (each.user_id for each in (OWNER, EDITOR, VIEWER, STRANGER))
 HEAD = len(GARDEN)
@@ -44,7 +45,7 @@ IN_DOING: list[e.Event | By] = [e.TaskMoved(THIRD, "doing", "a0")]
 """Which is full then."""
 MEANWHILE: list[e.Event | By] = [(EDITOR, e.TaskEdited(FIRST, title="Dig here", priority="high"))]
 FULL = errors.WipLimitReached(column="doing", limit=1)
-COPIED = c.Copied(
+COPIED = a_copy(
     NEW, "Weed", "All", "high", "2026-12-02", "2026-12-01", 2.5,
     ((NEW_ITEM, "Gloves", True), (NOWHERE, "Hoe", False)), "elsewhere", "Zz",
 )  # fmt: skip
@@ -84,7 +85,7 @@ CREATED = [
         e.ChecklistItemAdded(NOWHERE, NEW, "Hoe", False, "a1"),
     ]),
     Case(
-        c.CopyTask(FIRST, "done", c.Copied(NEW, "Weed", "", None, None, None, None, (), "todo", "a0")),
+        c.CopyTask(FIRST, "done", a_copy(NEW, "Weed", "", None, None, None, None, (), "todo", "a0")),
         [e.TaskCreated(NEW, "Weed", "", "done", "a0")],
     ),
 ]  # fmt: skip
@@ -258,7 +259,7 @@ REFUSED = [
     Case(c.CreateTask("Weed", NEW, start_date="2026-11-25", due_date="2026-11-24"), errors.StartAfterDue()),
     Case(c.CopyTask(FIRST), NOT_THERE),
     Case(
-        c.CopyTask(FIRST, copied=c.Copied(GONE, "W", "", None, None, None, None, (), "x", "a0")),
+        c.CopyTask(FIRST, copied=a_copy(GONE, "W", "", None, None, None, None, (), "x", "a0")),
         errors.IdTaken(taskId=GONE),
     ),
     Case(c.CopyTask(FIRST, "nowhere", COPIED), errors.ColumnNotFound(column="nowhere")),

@@ -6,6 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from collabcampus.domain import limits
 from collabcampus.domain.commands.base import Base
+from collabcampus.domain.things import Task
 from collabcampus.domain.types import CommentText, Day, Description, Estimate, Id, ItemText, Priority, Slug, Title
 
 TaskIds = Annotated[tuple[Id, ...], Meta(min_length=1, max_length=limits.TASKS_PER_COMMAND)]
@@ -172,16 +173,8 @@ class Copied(Struct, frozen=True):
     """What a task's copy is made of, with the ids that the copies get."""
 
     task_id: str
-    title: str
-    description: str
-    priority: str | None
-    due_date: str | None
-    start_date: str | None
-    estimate: float | None
-    items: tuple[tuple[str, str, bool], ...]
-    """Id, text and whether it is done."""
-    status: str
-    rank: str
+    original: Task
+    item_ids: tuple[str, ...]
     labels: tuple[str, ...] = ()
 
 

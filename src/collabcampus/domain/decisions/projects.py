@@ -5,7 +5,7 @@ import re
 from msgspec import UNSET
 
 from collabcampus.domain import commands as c
-from collabcampus.domain import errors, limits, ranks
+from collabcampus.domain import errors, limits
 from collabcampus.domain import events as e
 from collabcampus.domain.decisions.checks import unless_same, within
 from collabcampus.domain.project import Actor, Project
@@ -37,20 +37,24 @@ def create(command: c.CreateProject, project: Project, actor: Actor) -> list[e.E
         e.ProjectCreated(project.project_id, command.name, command.description, columns),
         e.MemberAdded(actor.user_id, "owner"),
         *(e.LabelCreated(*label) for label in original.labels),
-        *(event for task in original.tasks for event in copied(task, task.status, task.rank)),
+        *(event for each in original.tasks for event in copied(each, each.original.status, each.original.rank)),
     ]
 
 
-def copied(task: c.Copied, status: str, rank: str) -> list[e.Event]:
+_COPIED = {*e.TaskEdited.__struct_fields__} - {"task_id", "labels"}
+"""Fields of a task that its copy has too; people and labels are another project's."""
+
+
+def copied(copy: c.Copied, status: str, rank: str) -> list[e.Event]:
     """A task like another, at a place of its own, with its checklist."""
-    items = zip(task.items, ranks.many(None, None, len(task.items)), strict=True)
+    values = {name: getattr(copy.original, name) for name in _COPIED}
     return [
-        e.TaskCreated(
-            task.task_id, task.title, task.description, status, rank, labels=task.labels,
-            priority=task.priority, due_date=task.due_date, start_date=task.start_date, estimate=task.estimate,
+        e.TaskCreated(copy.task_id, status=status, rank=rank, labels=copy.labels, **values),
+        *(
+            e.ChecklistItemAdded(item_id, copy.task_id, item.text, item.done, item.rank)
+            for item_id, item in zip(copy.item_ids, copy.original.checklist, strict=True)
         ),
-        *(e.ChecklistItemAdded(item_id, task.task_id, text, done, at) for (item_id, text, done), at in items),
-    ]  # fmt: skip
+    ]
 
 
 def edit(command: c.EditProject, project: Project) -> list[e.Event]:

@@ -23,9 +23,9 @@ from collabcampus.domain.decisions.checks import (
 from collabcampus.domain.project import Actor, Project
 from collabcampus.domain.things import Task
 
-_VALUES = ("title", "description", "labels", "priority", "due_date", "start_date", "estimate")
+_VALUES = tuple(name for name in e.TaskEdited.__struct_fields__ if name != "task_id")
 """Fields of a task that are edited as they are; assignees and place have events of their own."""
-_ALIKE = ("labels", "priority", "due_date", "start_date", "estimate")
+_ALIKE = tuple(name for name in _VALUES if name in c.EditTasks.__struct_fields__)
 
 
 def create(command: c.CreateTask, project: Project, actor: Actor) -> list[e.Event]:
@@ -36,12 +36,10 @@ def create(command: c.CreateTask, project: Project, actor: Actor) -> list[e.Even
     status = _arrives_in(project, command.status)
     _dates(command.start_date, command.due_date)
     assignees = _assignees(project, command.assignees)
-    labels = _labels(project, command.labels)
+    values = {name: getattr(command, name) for name in _VALUES} | {"labels": _labels(project, command.labels)}
     spread, rank = places.new_rank(project, status, command.before, command.after)
-    created = e.TaskCreated(
-        task_id, command.title, command.description, status, rank, assignees, labels,
-        command.priority, command.due_date, command.start_date, command.estimate, others(assignees, actor),
-    )  # fmt: skip
+    told = others(assignees, actor)
+    created = e.TaskCreated(task_id, status=status, rank=rank, assignees=assignees, notifies=told, **values)
     return [*spread, created]
 
 
