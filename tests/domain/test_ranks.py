@@ -12,7 +12,7 @@ from collabcampus.domain.decide import decide
 from collabcampus.domain.project import Project, merge
 from domain.given import OWNER, PROJECT, given, order
 from domain.histories import recorded
-from strategies import some_id
+from strategies import a_copy, some_id
 
 MOVES = 10_000
 SHORT = 40
@@ -188,7 +188,7 @@ def test_whoever_arrives_where_ranks_are_long_stands_where_they_should(command: 
     asked: c.Command = {
         "create": c.CreateTask("Weed", new, after=A),
         "restore": c.EditTasks((D,), archived=False),
-        "copy": c.CopyTask(A, copied=c.Copied(new, "Weed", "", None, None, None, None, (), "todo", "a0")),
+        "copy": c.CopyTask(A, copied=a_copy(new, "Weed", "", None, None, None, None, (), "todo", "a0")),
         "bulk": c.MoveTasks((E, D), "todo", after=A),
     }[command]
     if command == "restore":

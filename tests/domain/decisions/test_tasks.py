@@ -392,6 +392,13 @@ def test_a_client_says_where_and_the_tasks_stand_there(command: c.Command, expec
     assert order(carried_out(command, given(GARDEN))) == expected
 
 
+def test_a_column_that_is_over_full_may_still_be_put_in_order() -> None:
+    over_full = [e.ColumnEdited(PROJECT, "todo", (e.Column("todo", "To do", limit=2), DONE))]
+    project = given([*GARDEN, *over_full])
+
+    assert order(carried_out(c.MoveTasks((THIRD, SECOND), "todo", before=FIRST), project)) == [THIRD, SECOND, FIRST]
+
+
 @pytest.mark.parametrize(
     ("neighbours", "expected"),
     [
