@@ -435,9 +435,10 @@ def test_two_who_edit_different_fields_at_once_both_have_their_way() -> None:
 
 
 def test_a_task_that_is_deleted_takes_its_comments_and_items_and_none_of_the_ids_comes_back() -> None:
-    project = carried_out(c.DeleteTask(FIRST), given(GARDEN))
+    project = carried_out(c.DeleteTask(FIRST), given([*GARDEN, *MEANWHILE]))
 
     assert REMARK not in project.comments
+    assert FIRST not in project.set_at
     assert not {SPADE, OIL} & set(project.items)
     assert {FIRST, REMARK, SPADE, OIL} <= project.spent
 
