@@ -30,7 +30,7 @@ SECRET_HASH = hashlib.sha256(SECRET.encode()).hexdigest()
 ADDRESSES = [hashlib.sha256(name).hexdigest() for name in (b"hers", b"his")]
 
 people = st.sampled_from(PEOPLE)
-peoples = st.lists(people, max_size=3).map(tuple)
+peoples = st.lists(st.sampled_from([*PEOPLE[:3] * 3, PEOPLE[3]]), max_size=3).map(tuple)
 actors = st.sampled_from([Actor(PEOPLE[number]) for number in (0, 0, 0, 0, 0, 0, 1, 1, 2, 3)])
 roles = st.sampled_from(ROLES)
 statuses = st.sampled_from(["todo", "in-progress", "done"] * 3 + ["review", "nowhere"])
@@ -64,14 +64,14 @@ def _rarely(strategy: Strategy[Any]) -> Strategy[Any]:
     return _often((4, st.just(UNSET)), (1, strategy))
 
 
-def ids(kind: str, prefix: str = "", count: int = 3) -> Strategy[str]:
-    """Ids of things of a kind; with a prefix, those of a world apart."""
-    return st.sampled_from([some_id(prefix + kind, number) for number in range(count)])
+def ids(kind: str, prefix: str = "") -> Strategy[str]:
+    """Ids of things that may be there, most of them of the `opening`; with a prefix, those of a world apart."""
+    return st.sampled_from([some_id(prefix + kind, number) for number in (0, 0, 0, 1, 1, 2, 3)])
 
 
-def task_ids(prefix: str = "") -> Strategy[str]:
-    """Ids of tasks."""
-    return ids("task", prefix, count=4)
+def new_ids(kind: str, prefix: str = "") -> Strategy[str]:
+    """Ids of things that are made; some of them are there already."""
+    return st.sampled_from([some_id(prefix + kind, number) for number in range(7)])
 
 
 def commands(prefix: str = "") -> Strategy[c.Command]:
@@ -81,22 +81,30 @@ def commands(prefix: str = "") -> Strategy[c.Command]:
     """
     return _often(
         (12, _tasks(prefix)),
-        (4, _checklists(task_ids(prefix), ids("item", prefix, count=4))),
-        (3, _comments(task_ids(prefix), ids("comment", prefix))),
-        (3, _chat(ids("message", prefix))),
-        (5, _members(ids("invitation", prefix))),
+        (4, _checklists(prefix)),
+        (3, _comments(prefix)),
+        (3, _chat(prefix)),
+        (5, _members(prefix)),
         (3, _columns()),
-        (3, _labels(ids("label", prefix))),
-        (2, _of_the_project()),
+        (3, _labels(prefix)),
+        (3, _of_the_project()),
         (1, st.builds(c.CreateProject, name=st.just("Park"), columns=_maybe(st.just(("To do",))))),
+    )
+
+
+def asks(prefix: str = "") -> Strategy[tuple[c.Command, Actor]]:
+    """A command, and who asks; invitations are for whoever is no member at first."""
+    guest = Actor(PEOPLE[3])
+    return st.tuples(commands(prefix), actors).map(
+        lambda asked: (asked[0], guest) if isinstance(asked[0], c.AcceptInvitation) else asked
     )
 
 
 def _of_the_project() -> Strategy[c.Command]:
     return _often(
-        (3, st.builds(c.EditProject, name=_maybe(lines), description=_maybe(texts))),
+        (4, st.builds(c.EditProject, name=_maybe(lines), description=_maybe(texts))),
         (1, st.builds(c.ArchiveProject)),
-        (3, st.builds(c.RestoreProject)),
+        (7, st.builds(c.RestoreProject)),
     )
 
 
@@ -115,15 +123,17 @@ def _columns() -> Strategy[c.Command]:
     )  # fmt: skip
 
 
-def _labels(labels: Strategy[str]) -> Strategy[c.Command]:
+def _labels(prefix: str) -> Strategy[c.Command]:
+    labels = ids("label", prefix)
     return _often(
-        (2, st.builds(c.CreateLabel, name=lines, color=colors, label_id=labels)),
+        (1, st.builds(c.CreateLabel, name=lines, color=colors, label_id=new_ids("label", prefix))),
         (1, st.builds(c.EditLabel, label_id=labels, name=_maybe(lines), color=_maybe(colors))),
         (1, st.builds(c.DeleteLabel, label_id=labels)),
     )
 
 
-def _members(invitations: Strategy[str]) -> Strategy[c.Command]:
+def _members(prefix: str) -> Strategy[c.Command]:
+    invitations = ids("invitation", prefix)
     addresses = _rarely(st.sampled_from(ADDRESSES))
     return _often(
         (4, st.builds(c.AddMember, role=roles, user_id=people)),
@@ -133,8 +143,9 @@ def _members(invitations: Strategy[str]) -> Strategy[c.Command]:
         (
             2,
             st.builds(
-                c.CreateInvitation, role=roles, expires_at=days, max_uses=limits, invitation_id=invitations,
-                secret_hash=st.just(SECRET_HASH), address_digest=addresses, invited=_maybe(people),
+                c.CreateInvitation, role=roles, expires_at=days, max_uses=limits,
+                invitation_id=new_ids("invitation", prefix), secret_hash=st.just(SECRET_HASH),
+                address_digest=addresses, invited=_maybe(people),
             ),
         ),
         (1, st.builds(c.RevokeInvitation, invitation_id=invitations)),
@@ -149,7 +160,7 @@ def _members(invitations: Strategy[str]) -> Strategy[c.Command]:
 
 
 def _tasks(prefix: str) -> Strategy[c.Command]:
-    tasks = task_ids(prefix)
+    tasks = ids("task", prefix)
     labels = st.lists(ids("label", prefix), max_size=2).map(tuple)
     beside = {"before": _rarely(tasks), "after": _rarely(tasks)}
     dates = {"due_date": days, "start_date": st.sampled_from([None, None, "2026-11-24"])}
@@ -160,9 +171,10 @@ def _tasks(prefix: str) -> Strategy[c.Command]:
     several = st.lists(tasks, min_size=1, max_size=4).map(tuple)
     return _often(
         (
-            8,
+            5,
             st.builds(
-                c.CreateTask, title=lines, task_id=tasks, description=texts, status=_maybe(statuses), **beside,
+                c.CreateTask, title=lines, task_id=new_ids("task", prefix), description=texts,
+                status=_maybe(statuses), **beside,
                 assignees=_often((3, st.just(())), (1, peoples)), labels=_often((3, st.just(())), (1, labels)),
                 priority=priorities, estimate=estimates, **dates,
             ),
@@ -187,7 +199,7 @@ def _tasks(prefix: str) -> Strategy[c.Command]:
         (2, st.builds(c.RestoreTask, task_id=tasks)),
         (1, st.builds(c.DeleteTask, task_id=tasks)),
         (2, st.builds(c.CopyTask, task_id=tasks, status=_maybe(statuses), copied=_copied(prefix))),
-        (1, st.builds(c.RemindDue, task_id=tasks, due_date=st.sampled_from(["2026-11-24", "2026-11-30"]))),
+        (1, st.builds(c.RemindDue, task_id=tasks, due_date=st.sampled_from(["2026-11-30"] * 3 + ["2026-11-24"]))),
     )  # fmt: skip
 
 
@@ -237,15 +249,16 @@ def _copied(prefix: str) -> Strategy[c.Copied]:
         items = tuple((some_id(f"item of {task_id}", number), text, False) for number, text in enumerate(texts))
         return a_copy(task_id, title, "", priority, "2026-11-30", None, None, items, "todo", "a0")
 
-    return st.builds(made, ids("task", prefix, count=6), lines, priorities, st.lists(lines, max_size=2))
+    return st.builds(made, new_ids("task", prefix), lines, priorities, st.lists(lines, max_size=2))
 
 
-def _checklists(tasks: Strategy[str], items: Strategy[str]) -> Strategy[c.Command]:
+def _checklists(prefix: str) -> Strategy[c.Command]:
+    tasks, items, made = ids("task", prefix), ids("item", prefix), new_ids("item", prefix)
     beside = {"before": _rarely(items), "after": _rarely(items)}
     return _often(
-        (3, st.builds(c.AddChecklistItem, task_id=tasks, text=lines, item_id=items, done=st.booleans(), **beside)),
+        (2, st.builds(c.AddChecklistItem, task_id=tasks, text=lines, item_id=made, done=st.booleans(), **beside)),
         (
-            2,
+            3,
             st.builds(
                 c.EditChecklistItem, task_id=tasks, item_id=items, text=_maybe(lines), done=_maybe(st.booleans()),
                 **beside,
@@ -255,20 +268,22 @@ def _checklists(tasks: Strategy[str], items: Strategy[str]) -> Strategy[c.Comman
     )  # fmt: skip
 
 
-def _comments(tasks: Strategy[str], comments: Strategy[str]) -> Strategy[c.Command]:
-    known = {"task_id": tasks, "comment_id": comments}
+def _comments(prefix: str) -> Strategy[c.Command]:
+    tasks, made = ids("task", prefix), new_ids("comment", prefix)
+    known = {"task_id": tasks, "comment_id": ids("comment", prefix)}
     return _often(
-        (2, st.builds(c.AddComment, text=words, mentions=peoples, **known)),
-        (1, st.builds(c.EditComment, text=words, mentions=peoples, **known)),
+        (2, st.builds(c.AddComment, task_id=tasks, text=words, comment_id=made, mentions=peoples)),
+        (2, st.builds(c.EditComment, text=words, mentions=peoples, **known)),
         (1, st.builds(c.DeleteComment, **known)),
     )
 
 
-def _chat(messages: Strategy[str]) -> Strategy[c.Command]:
+def _chat(prefix: str) -> Strategy[c.Command]:
+    messages, made = ids("message", prefix), new_ids("message", prefix)
     replied = _often((3, st.none()), (1, messages))
     return _often(
-        (3, st.builds(c.SendMessage, text=words, message_id=messages, reply_to=replied, mentions=peoples)),
-        (1, st.builds(c.EditMessage, message_id=messages, text=words, mentions=peoples)),
+        (2, st.builds(c.SendMessage, text=words, message_id=made, reply_to=replied, mentions=peoples)),
+        (2, st.builds(c.EditMessage, message_id=messages, text=words, mentions=peoples)),
         (1, st.builds(c.DeleteMessage, message_id=messages)),
         (2, st.builds(c.ReactToMessage, message_id=messages, emoji=emojis, on=st.booleans())),
     )
@@ -284,7 +299,10 @@ def opening(prefix: str = "") -> list[c.Command]:
         c.AddMember("owner", PEOPLE[1]),
         c.AddMember("editor", PEOPLE[2]),
         c.CreateLabel("Urgent", None, label),
-        *(c.CreateTask("Dig", task_id, assignees=(PEOPLE[2],), labels=(label,)) for task_id in tasks),
+        *(
+            c.CreateTask("Dig", each, assignees=(PEOPLE[2],), labels=(label,), due_date="2026-11-30")
+            for each in tasks
+        ),
         *(c.AddChecklistItem(tasks[0], "Spade", item_id) for item_id in items),
         c.AddComment(tasks[0], "Deep?", comment),
         c.SendMessage("Hello", message),

@@ -49,10 +49,11 @@ def test_every_module_says_what_it_is_and_every_public_thing_what_it_does() -> N
 
 
 def test_tests_mirror_the_source_by_name() -> None:
-    for file in files("tests/*/test_*.py"):
-        room, name = file.parent.name, file.stem.removeprefix("test_")
-        assert (ROOT / "src" / "collabcampus" / room / f"{name}.py").is_file() or name in {
-            room, "projections", "api",
+    for file in files("tests/*/**/test_*.py"):
+        room, name = file.parent.relative_to(ROOT / "tests"), file.stem.removeprefix("test_")
+        mirrored = ROOT / "src" / "collabcampus" / room / name
+        assert mirrored.with_suffix(".py").is_file() or (mirrored / "__init__.py").is_file() or name in {
+            room.name, "projections", "api",
         }, f"{file} mirrors nothing"  # fmt: skip
 
 

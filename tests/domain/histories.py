@@ -10,7 +10,7 @@ from collabcampus.domain.decide import decide
 from collabcampus.domain.errors import Refused
 from collabcampus.domain.project import Actor, Project, fold, initial
 from domain.given import AT, PROJECT
-from strategies import OWNER, actors, commands, opening, some_id
+from strategies import OWNER, asks, opening, some_id
 
 Asked = list[tuple[c.Command, Actor]]
 BEGIN = (c.CreateProject("Garden"), OWNER)
@@ -36,9 +36,8 @@ def history_of(asked: Asked) -> list[e.Recorded]:
 
 
 OPENING = [(command, OWNER) for command in opening()]
-_each = st.tuples(commands(), actors)
 _some = st.one_of(
-    st.lists(_each, max_size=8), st.lists(_each, min_size=10, max_size=40), st.lists(_each, min_size=25)
+    st.lists(asks(), max_size=8), st.lists(asks(), min_size=10, max_size=40), st.lists(asks(), min_size=25)
 )
 """A list without a least size is five long on average."""
 asked = st.builds(list.__add__, st.sampled_from([[], *[OPENING] * 7]), _some)

@@ -176,6 +176,7 @@ def repeats_as_it_should(command: c.Command, before: Project, actor: Actor) -> P
     return project
 
 
+@pytest.mark.timeout(600)  # a history that breaks a law takes minutes to become small
 @settings(max_examples=200, deadline=None)
 @over(asked)
 def test_a_command_repeated_decides_nothing_but_a_creation_or_one_that_took_the_right_to_ask(asked: Asked) -> None:
@@ -191,6 +192,7 @@ def test_a_case_repeated_is_what_its_kind_says(case: Case, monkeypatch: pytest.M
         repeats_as_it_should(case.command, before, case.by)
 
 
+@pytest.mark.timeout(600)  # a history that breaks a law takes minutes to become small
 @settings(max_examples=200, deadline=None)
 @over(histories)
 def test_whatever_is_decided_leaves_a_board_in_order(history: list[e.Recorded]) -> None:

@@ -17,10 +17,10 @@ from collabcampus.log.append import Decided, Writes
 from collabcampus.log.database import Database
 from log.agreement import disagreements
 from log.writing import write
-from strategies import OWNER, actors, commands, opening, renamed
+from strategies import OWNER, asks, opening, renamed
 
 AT = "2026-11-24T12:00:00.000Z"
-batches = st.lists(st.tuples(commands(), actors), min_size=1, max_size=6)
+batches = st.lists(asks(), min_size=1, max_size=6)
 
 
 def machine_on(loop: asyncio.AbstractEventLoop, database: Database) -> type[RuleBasedStateMachine]:

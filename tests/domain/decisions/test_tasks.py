@@ -130,6 +130,11 @@ EDITED = [
         after=MEANWHILE,
     ),
     Case(c.EditTask(FIRST, title="Dig here", base_position=HEAD), [], after=MEANWHILE),
+    Case(
+        c.EditTask(FIRST, assignees=(HIM, HIM), labels=(URGENT, URGENT), base_position=HEAD),
+        [],
+        after=[e.TaskAssigned(FIRST, (HIM,)), e.TaskEdited(FIRST, labels=(URGENT,))],
+    ),
     Case(c.EditTask(FIRST, status="done", base_position=HEAD), [], after=[e.TaskMoved(FIRST, "done", "a0")]),
     Case(
         c.EditTask(FIRST, status="done", base_position=HEAD),
@@ -387,6 +392,13 @@ def test_a_client_says_where_and_the_tasks_stand_there(command: c.Command, expec
     assert order(carried_out(command, given(GARDEN))) == expected
 
 
+def test_a_column_that_is_over_full_may_still_be_put_in_order() -> None:
+    over_full = [e.ColumnEdited(PROJECT, "todo", (e.Column("todo", "To do", limit=2), DONE))]
+    project = given([*GARDEN, *over_full])
+
+    assert order(carried_out(c.MoveTasks((THIRD, SECOND), "todo", before=FIRST), project)) == [THIRD, SECOND, FIRST]
+
+
 @pytest.mark.parametrize(
     ("neighbours", "expected"),
     [
@@ -423,9 +435,10 @@ def test_two_who_edit_different_fields_at_once_both_have_their_way() -> None:
 
 
 def test_a_task_that_is_deleted_takes_its_comments_and_items_and_none_of_the_ids_comes_back() -> None:
-    project = carried_out(c.DeleteTask(FIRST), given(GARDEN))
+    project = carried_out(c.DeleteTask(FIRST), given([*GARDEN, *MEANWHILE]))
 
     assert REMARK not in project.comments
+    assert FIRST not in project.set_at
     assert not {SPADE, OIL} & set(project.items)
     assert {FIRST, REMARK, SPADE, OIL} <= project.spent
 

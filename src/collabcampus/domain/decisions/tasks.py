@@ -195,10 +195,15 @@ def _require_unchanged(command: c.EditTask, base: int, project: Project, task: T
     fields = [
         {"field": c.camel(name), "yours": wanted, "theirs": getattr(task, name), "position": set_at[name]}
         for name in (*_VALUES, "assignees", "status")
-        if set_at.get(name, 0) > base and (wanted := getattr(command, name)) not in (UNSET, getattr(task, name))
+        if set_at.get(name, 0) > base
+        and (wanted := _each_once(getattr(command, name))) not in (UNSET, getattr(task, name))
     ]
     if fields:
         raise errors.EditConflict(fields=fields)
+
+
+def _each_once(value: Any) -> Any:
+    return tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value
 
 
 def _assignees(project: Project, people: tuple[str, ...], already: tuple[str, ...] = ()) -> tuple[str, ...]:
