@@ -29,7 +29,7 @@ def move(project: Project, task: Task, status: str, before: str | UnsetType, aft
     own = next((each for each in column if each[1] == task.task_id), None)
     rank = _rank(column, before, after, project, own)
     assert rank is not None, "it was not there before either"
-    return [spread, e.TaskMoved(task.task_id, status, rank)]
+    return [*spread, e.TaskMoved(task.task_id, status, rank)]
 
 
 def new_rank(
@@ -44,7 +44,7 @@ def new_rank(
     spread, column = _spread(project, status, rank)
     again = _rank(column, before, after, project, None)
     assert again is not None, "as before"
-    return [spread], again
+    return spread, again
 
 
 def arriving(
@@ -66,16 +66,19 @@ def arriving(
         leaving
     ):
         return []
-    below, above = (column[index - 1][0] if index else None), (column[index][0] if index < len(column) else None)
-    found = ranks.many(below, above, len(task_ids))
+    found = _ranks_at(column, index, len(task_ids))
     decided: list[e.Event] = []
     if max(map(len, found)) > limits.RANK_LENGTH:
         spread = dict(zip((each for _, each in column), ranks.many(None, None, len(column)), strict=True))
-        decided.append(e.ColumnRebalanced(project.project_id, status, spread))
-        column = [(spread[each], each) for _, each in column]
-        below, above = (column[index - 1][0] if index else None), (column[index][0] if index < len(column) else None)
-        found = ranks.many(below, above, len(task_ids))
+        decided = _rebalanced(project, status, spread)
+        found = _ranks_at([(spread[each], each) for _, each in column], index, len(task_ids))
     return decided + [e.TaskMoved(each, status, rank) for each, rank in zip(task_ids, found, strict=True)]
+
+
+def _ranks_at(column: list[ranks.Place], index: int, count: int) -> list[str]:
+    """So many ranks right before the place of that index."""
+    below, above = (column[index - 1][0] if index else None), (column[index][0] if index < len(column) else None)
+    return ranks.many(below, above, count)
 
 
 def room_for(project: Project, status: str, count: int) -> None:
@@ -87,14 +90,18 @@ def room_for(project: Project, status: str, count: int) -> None:
             return
 
 
-def _spread(project: Project, status: str, wanted: str) -> tuple[e.Event, list[ranks.Place]]:
+def _spread(project: Project, status: str, wanted: str) -> tuple[list[e.Event], list[ranks.Place]]:
     column = project.column(status)
     spread = ranks.spread(column, bisect_left(column, (wanted, "")))
-    changed = {task_id: rank for task_id, rank in spread.items() if project.tasks[task_id].rank != rank}
     return (
-        e.ColumnRebalanced(project.project_id, status, changed),
+        _rebalanced(project, status, spread),
         [(spread.get(task_id, rank), task_id) for rank, task_id in column],
     )
+
+
+def _rebalanced(project: Project, status: str, spread: dict[str, str]) -> list[e.Event]:
+    changed = {task_id: rank for task_id, rank in spread.items() if project.tasks[task_id].rank != rank}
+    return [e.ColumnRebalanced(project.project_id, status, changed)] if changed else []
 
 
 def _rank(
