@@ -58,6 +58,12 @@ WITHOUT_BODY = (
 )
 
 
+def route_of(kind: type[c.Command]) -> str:
+    """The whole path of a command's call."""
+    _, path = ROUTES[kind]
+    return ("/api/tasks" if path.startswith("/{taskId}") else "/api/projects") + path
+
+
 def call(
     person: Person,
     kind: type[c.Command],
@@ -68,11 +74,10 @@ def call(
     **more: object,
 ) -> httpx.Response:
     """What somebody is answered who sends the command's sample, and `more`, at this node or at another's `url`."""
-    method, path = ROUTES[kind]
+    method, path = ROUTES[kind][0], route_of(kind)
     sample = {**SAMPLES[kind](world, person), **more}
     values = {name: sample.pop(name, world.project) for _, name, _, _ in Formatter().parse(path) if name}
-    root = "/api/tasks" if path.startswith("/{taskId}") else "/api/projects"
-    address = url + root + path.format(**{name: quote(value, safe="") for name, value in values.items()})
+    address = url + path.format(**{name: quote(value, safe="") for name, value in values.items()})
     if method == "DELETE":
         return person.http.request(method, address, params=sample, headers=headers)
     return person.http.request(method, address, json=sample or None, headers=headers)

@@ -94,6 +94,7 @@ class Person:
         assert answer.status_code == 201, answer.text
         self.user_id: str = answer.json()["user"]["id"]
         self.token: str = answer.json()["token"]
+        self.refresh_token: str = answer.json()["refreshToken"]
         self.http.headers["authorization"] = f"Bearer {self.token}"
 
     def project(self, name: str = "Garden", **fields: Any) -> str:

@@ -4,20 +4,28 @@ What is expected follows from `domain/permissions.py` alone.
 """
 
 import json
+import re
+import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
+from msgspec import Struct
 from websockets.exceptions import ConnectionClosed
 
 from collabcampus.domain import commands as c
 from collabcampus.domain import permissions
-from running import Person, Server
+from routes import ROUTES, route_of
+from running import PASSWORD, Person, Server
 from sockets.raw import RawSocket
-from world import RELATIONS, ROLES, SAMPLES, Payload, People, World, payload
+from world import RELATIONS, ROLES, SAMPLES, Payload, People, Sample, World, payload
 
+ROOT = Path(__file__).parents[1]
 OK = "ok"
 KINDS = {name: kind for name, kind in c.COMMANDS.items() if name != "task_moved"}
 OPEN_TO_ALL = (c.CreateProject, c.AcceptInvitation)
@@ -142,11 +150,102 @@ def test_the_actor_is_never_read_from_the_payload(people: People, sockets: Socke
         assert code(answer) == "invalid_payload", (field, answer)
 
 
-def test_a_viewer_reads_everything_and_a_stranger_nothing(people: People, server: Server) -> None:
+OPEN = ("live", "ready", "register", "login", "refresh")
+SIGNED_IN = (
+    "me", "logout", "listProjects", "search", "myTasks", "myNotifications", "markNotificationsRead", "myUnread",
+)  # fmt: skip
+MEMBERS = (
+    "readProject", "readBoard", "listEvents", "listColumns", "listLabels", "listMembers", "listTasks", "listMessages",
+    "projectActivity", "readTask", "listChecklistItems", "listComments", "taskActivity", "markChatRead",
+)  # fmt: skip
+OWNERS = ("listInvitations",)
+LIKE_OTHERS: dict[str, type[c.Command]] = {"editTaskByPut": c.EditTask, "takeReactionBack": c.ReactToMessage}
+"""Calls that are a command which has a call of its own beside."""
+COMMANDS = {(method, re.sub(r"{\w+}", "{}", route_of(kind))): kind for kind, (method, _) in ROUTES.items()}
+
+
+class Call(Struct, frozen=True):
+    """One operation of the OpenAPI description."""
+
+    operation: str
+    method: str
+    path: str
+
+    @property
+    def kind(self) -> type[c.Command] | None:
+        """The command that it is."""
+        of_its_own = COMMANDS.get((self.method, re.sub(r"{\w+}", "{}", self.path)))
+        return LIKE_OTHERS.get(self.operation, of_its_own)
+
+
+def described() -> list[Call]:
+    """Every operation there is."""
+    paths = json.loads((ROOT / "schema" / "contracts" / "openapi.json").read_text())["paths"]
+    return [
+        Call(operation["operationId"], method.upper(), path)
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+    ]
+
+
+def test_every_route_has_a_row_and_none_has_two() -> None:
+    named = Counter([*OPEN, *SIGNED_IN, *MEMBERS, *OWNERS])
+    rows = {each.operation: named[each.operation] + (each.kind is not None) for each in described()}
+
+    assert set(rows.values()) == {1}, [name for name, count in rows.items() if count != 1]
+    assert set(named) <= set(rows)
+
+
+def status_of(call: Call, relation: str | None) -> tuple[int, ...]:
+    """What somebody may be answered; `relation` is None for nobody, who is not signed in."""
+    good = (200, 201, 204)
+    if call.operation in OPEN:
+        return good
+    if relation is None:
+        return (401,)
+    if call.operation in SIGNED_IN or call.kind in OPEN_TO_ALL:
+        return good
+    role = ROLES[relation]
+    if role is None:
+        return (404,)
+    least = "owner" if call.operation in OWNERS else permissions.LEAST_ROLE[call.kind] if call.kind else "viewer"
+    return good if permissions.at_least(role, least) else (403,)
+
+
+@pytest.mark.parametrize("call", described(), ids=lambda call: call.operation)
+def test_a_call_over_http_is_answered_as_the_table_says(people: People, server: Server, call: Call) -> None:
     world = World(people)
-    reads = [f"/api/projects/{world.project}{rest}" for rest in ("", "/board", "/members", "/events", "/activity")]
-    for path in [*reads, f"/api/tasks/{world.task}", f"/api/tasks/{world.task}/activity"]:
-        assert people["viewer"].http.get(path).status_code == 200, path
-        assert people["outsider"].http.get(path).status_code == 404, path
-        assert people["removed"].http.get(path).status_code == 404, path
-        assert httpx.get(server.url + path).status_code == 401, path
+    for relation in (None, *RELATIONS):  # those who are refused come first and leave the world as it was
+        person = people[relation] if relation else people.guest
+        if call.operation in ("logout", "refresh"):
+            person = Person(server.url, "Passer-by")
+        answer = requested(call, world, person, signed_in=relation is not None)
+        assert answer.status_code in status_of(call, relation), (relation, answer.text)
+        if call.kind and answer.is_success:
+            world = World(people)
+
+
+def requested(call: Call, world: World, person: Person, *, signed_in: bool) -> httpx.Response:
+    """The call's sample, as somebody sends it."""
+    sample = dict(BODIES[call.operation](world, person) if call.operation in BODIES else {})
+    if call.kind:
+        sample |= SAMPLES[call.kind](world, person)
+    own = {"projectId": world.project, "taskId": world.task, **sample}
+    names = re.findall(r"{(\w+)}", call.path)
+    path = call.path.format(**{name: quote(str(own[c.camel(name)]), safe="") for name in names})
+    body = {name: value for name, value in sample.items() if name not in map(c.camel, names)}
+    headers = {} if signed_in else {"Authorization": ""}
+    if call.method in ("GET", "DELETE"):
+        return person.http.request(call.method, path, params=body, headers=headers)
+    return person.http.request(call.method, path, json=body or None, headers=headers)
+
+
+BODIES: dict[str, Sample] = {
+    "register": lambda w, p: {"email": f"{uuid.uuid4()}@example.org", "name": "New", "password": PASSWORD},
+    "login": lambda w, p: {"email": p.email, "pwd": PASSWORD},
+    "refresh": lambda w, p: {"refreshToken": p.refresh_token},
+    "markChatRead": lambda w, p: {"position": 1},
+    "markNotificationsRead": lambda w, p: {"ids": []},
+    "search": lambda w, p: {"q": "Dig"},
+}
+"""What is sent in calls that are no commands."""

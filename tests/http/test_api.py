@@ -9,11 +9,10 @@ import pytest
 
 from answering import key, problem
 from collabcampus.domain import commands as c
-from collabcampus.domain import permissions
 from routes import BY_ANOTHER_NAME, ROUTES, WITHOUT_BODY, call
 from running import Person, Server
 from sockets.raw import RawSocket
-from world import RELATIONS, ROLES, SAMPLES, People, World, payload
+from world import SAMPLES, People, World, payload
 
 OPEN_TO_ALL = (c.CreateProject, c.AcceptInvitation)
 CHANGING = [pytest.param(kind, id=kind.__name__) for kind in ROUTES]
@@ -35,26 +34,6 @@ def socket(server: Server, people: People) -> Iterator[RawSocket]:
 
 def test_every_command_has_its_call() -> None:
     assert {*ROUTES, *BY_ANOTHER_NAME} == set(SAMPLES)
-
-
-@pytest.mark.parametrize("kind", CHANGING)
-def test_who_may_is_told_by_the_permissions_alone(people: People, kind: type[c.Command]) -> None:
-    world = World(people)
-    for relation in RELATIONS:  # those who are refused come first and leave the world as it was
-        answer = call(people[relation], kind, world)
-        role = ROLES[relation]
-        if kind in OPEN_TO_ALL or (role and permissions.at_least(role, permissions.LEAST_ROLE[kind])):
-            assert answer.status_code == (201 if answer.request.method == "POST" and _creates(kind) else 200), answer
-            world = World(people)
-        elif role is None:
-            unknown = "task_not_found" if issubclass(kind, c.TaskCommand) else "project_not_found"
-            assert problem(answer) == (404, unknown), relation
-        else:
-            assert problem(answer) == (403, "role_too_low"), relation
-
-
-def _creates(kind: type[c.Command]) -> bool:
-    return kind.__name__.startswith(("Create", "Add", "Copy", "Send"))
 
 
 @pytest.mark.parametrize("kind", CHANGING)
