@@ -15,7 +15,7 @@ CALL keep_projection(
                      WHEN 'CommentDeleted' THEN jsonb_build_object('commentCount', data -> 'commentCount')
                      WHEN 'DueReminded' THEN jsonb_build_object('reminded', data -> 'reminded')
                      WHEN 'TaskCreated' THEN
-                         '{"startDate": null, "estimate": null, "archived": false, "reminded": null, "commentCount": 0}'
+                         '{"startDate": null, "estimate": null, "archived": false, "reminded": null, "cover": null, "commentCount": 0}'
                          || data - 'notifies' || jsonb_build_object('createdAt', at, 'createdBy', actor, 'updatedAt', at)
                      ELSE data - 'notifies' || jsonb_build_object('updatedAt', at) END AS patch
     FROM event

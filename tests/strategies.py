@@ -37,6 +37,7 @@ statuses = st.sampled_from(["todo", "in-progress", "done"] * 3 + ["review", "now
 colors = st.sampled_from([None, "#1f6feb", "#d1242f"])
 limits = st.sampled_from([None, None, 1, 3])
 priorities = st.sampled_from([None, "low", "urgent"])
+covers = st.sampled_from([None, "#1f6feb"])
 estimates = st.sampled_from([None, 0.5, 8.0])
 days = st.sampled_from([None, *["2026-11-23", "2026-11-24", "2026-11-24T12:00:00Z", "2026-11-30"] * 3, "2026-02-30"])
 emojis = st.sampled_from(["👍", "🎉"])
@@ -166,6 +167,7 @@ def _tasks(prefix: str) -> Strategy[c.Command]:
     dates = {"due_date": days, "start_date": st.sampled_from([None, None, "2026-11-24"])}
     alike = {
         "labels": _rarely(labels), "priority": _maybe(priorities), "estimate": _maybe(estimates),
+        "cover": _maybe(covers),
         **{name: _rarely(each) for name, each in dates.items()},
     }  # fmt: skip
     several = st.lists(tasks, min_size=1, max_size=4).map(tuple)

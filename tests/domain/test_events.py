@@ -61,21 +61,33 @@ STORED: list[tuple[e.Event, str]] = [
     (e.InvitationRevoked("i"), '{"invitationId":"i"}'),
     (
         e.TaskCreated(
-            "t", "Dig", "Deep", "todo", "a0", ("u",), ("l",), "high", "2026-11-30", "2026-11-24", 2.5, ("u",)
+            "t",
+            "Dig",
+            "Deep",
+            "todo",
+            "a0",
+            ("u",),
+            ("l",),
+            "high",
+            "2026-11-30",
+            "2026-11-24",
+            2.5,
+            ("u",),
+            "#1f6feb",
         ),
         '{"taskId":"t","title":"Dig","description":"Deep","status":"todo","rank":"a0","assignees":["u"],'
         '"labels":["l"],"priority":"high","dueDate":"2026-11-30","startDate":"2026-11-24","estimate":2.5,'
-        '"notifies":["u"]}',
+        '"notifies":["u"],"cover":"#1f6feb"}',
     ),
     (
         e.TaskCreated("t", "Dig", "", "todo", "a0"),
         '{"taskId":"t","title":"Dig","description":"","status":"todo","rank":"a0","assignees":[],"labels":[],'
-        '"priority":null,"dueDate":null,"startDate":null,"estimate":null}',
+        '"priority":null,"dueDate":null,"startDate":null,"estimate":null,"cover":null}',
     ),
     (
-        e.TaskEdited("t", "Dig", "Deep", ("l",), "low", "2026-11-30", "2026-11-24", 2.5),
+        e.TaskEdited("t", "Dig", "Deep", ("l",), "low", "2026-11-30", "2026-11-24", 2.5, None),
         '{"taskId":"t","title":"Dig","description":"Deep","labels":["l"],"priority":"low","dueDate":"2026-11-30",'
-        '"startDate":"2026-11-24","estimate":2.5}',
+        '"startDate":"2026-11-24","estimate":2.5,"cover":null}',
     ),
     (e.TaskEdited("t", due_date=None), '{"taskId":"t","dueDate":null}'),
     (e.TaskMoved("t", "done", "a1"), '{"taskId":"t","status":"done","rank":"a1"}'),

@@ -13,6 +13,7 @@ from world import World
 FIELDS = {
     "taskId", "title", "description", "status", "rank", "assignees", "labels", "priority", "dueDate", "startDate",
     "estimate", "checklist", "commentCount", "createdBy", "createdAt", "updatedAt", "archived", "reminded",
+    "cover",
 }  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def test_a_task_is_made_with_everything_it_can_have(world: World, tasks: str, ed
     body = {
         "title": "Reap", "description": "All of it", "status": "in-progress", "assignees": [editor.user_id],
         "labels": [world.label], "priority": "high", "dueDate": "2030-01-02", "startDate": "2030-01-01",
-        "estimate": 2.5,
+        "estimate": 2.5, "cover": "#1f6feb",
     }  # fmt: skip
 
     task = made(editor.http.post(tasks, json=body))

@@ -41,6 +41,7 @@ class Task(Struct, frozen=True, rename="camel"):
     updated_at: str
     archived: bool = False
     reminded: str | None = None
+    cover: str | None = None
     comment_count: int = 0
     checklist: tuple[Item, ...] = ()
 

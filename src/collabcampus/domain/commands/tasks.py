@@ -7,7 +7,18 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from collabcampus.domain import limits
 from collabcampus.domain.commands.base import Base
 from collabcampus.domain.things import Task
-from collabcampus.domain.types import CommentText, Day, Description, Estimate, Id, ItemText, Priority, Slug, Title
+from collabcampus.domain.types import (
+    Color,
+    CommentText,
+    Day,
+    Description,
+    Estimate,
+    Id,
+    ItemText,
+    Priority,
+    Slug,
+    Title,
+)
 
 TaskIds = Annotated[tuple[Id, ...], Meta(min_length=1, max_length=limits.TASKS_PER_COMMAND)]
 
@@ -27,6 +38,7 @@ class CreateTask(Base, frozen=True):
     due_date: Day | None = None
     start_date: Day | None = None
     estimate: Estimate | None = None
+    cover: Color | None = None
 
 
 class EditTask(Base, frozen=True):
@@ -47,6 +59,7 @@ class EditTask(Base, frozen=True):
     due_date: Day | UnsetType | None = UNSET
     start_date: Day | UnsetType | None = UNSET
     estimate: Estimate | UnsetType | None = UNSET
+    cover: Color | UnsetType | None = UNSET
     base_position: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
 
 
@@ -78,6 +91,7 @@ class EditTasks(Base, frozen=True):
     due_date: Day | UnsetType | None = UNSET
     start_date: Day | UnsetType | None = UNSET
     estimate: Estimate | UnsetType | None = UNSET
+    cover: Color | UnsetType | None = UNSET
     archived: bool | UnsetType = UNSET
 
 

@@ -19,6 +19,7 @@ class TaskCreated(OfTask, frozen=True, rename="camel"):
     start_date: str | None = None
     estimate: float | None = None
     notifies: Notified = UNSET
+    cover: str | None = None
 
 
 class TaskEdited(OfTask, frozen=True, rename="camel"):
@@ -31,6 +32,7 @@ class TaskEdited(OfTask, frozen=True, rename="camel"):
     due_date: str | UnsetType | None = UNSET
     start_date: str | UnsetType | None = UNSET
     estimate: float | UnsetType | None = UNSET
+    cover: str | UnsetType | None = UNSET
 
 
 class TaskMoved(OfTask, frozen=True, rename="camel"):
