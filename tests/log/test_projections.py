@@ -55,7 +55,6 @@ def test_fold_view_and_table_agree_after_every_step(histories: Callable[[setting
         ("chat", "'author', actor", "'author', key"),
         ("project", "ProjectCreated, ProjectEdited,", "ProjectCreated,"),
         ("board", "WHEN 'CommentAdded' THEN data ->> 'taskId'", "WHEN 'CommentAdded' THEN event.key"),
-        ("board", "jsonb_build_object('rank', ranked.rank)", "'{}'"),
         ("board", '"archived": false', '"archived": true'),
         ("chat", "'editedAt', at", "'editedAt', null"),
         ("label", "LabelEdited, ", ""),
@@ -178,6 +177,20 @@ async def test_what_was_said_about_a_task_goes_with_it(database: Database) -> No
     assert await keys() == {task_id, comment_id, item_id}
     await write(database, writes(project_id, 3, Command([e.TaskDeleted(task_id, (comment_id,), (item_id,))])))
     assert await keys() == set()
+
+
+@pytest.mark.anyio
+async def test_a_rebalanced_column_gives_each_task_its_new_rank(database: Database) -> None:
+    project_id, first, second, third = (fresh_id() for _ in range(4))
+    made: list[e.Event] = [e.TaskCreated(each, "Dig", "", "todo", f"a{n}") for n, each in enumerate((first, second))]
+    spread = e.ColumnRebalanced(project_id, "todo", {first: "b", second: "c"})
+
+    await write(database, writes(project_id, 0, Command([*made, e.ColumnRebalanced(project_id, "todo", {})])))
+    await write(database, writes(project_id, 3, Command([spread, e.TaskCreated(third, "Dig", "", "todo", "d")])))
+
+    for name in ("board", "board_from_log"):
+        rows = await database.fetch(f"SELECT key, row ->> 'rank', row ? 'title' FROM {name} ORDER BY row ->> 'rank'")
+        assert rows == [(first, "b", True), (second, "c", True), (third, "d", True)]
 
 
 def test_a_rebuild_gives_the_same_tables(histories: Callable[[settings], None], database_url: str) -> None:
