@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from collabcampus.domain import events as e
+from collabcampus.domain.commands import camel
 from collabcampus.domain.project import Project
 from collabcampus.domain.things import Comment, Message, Task
 from collabcampus.log import read
@@ -31,6 +32,9 @@ def rows_of(project: Project, history: Iterable[e.Recorded]) -> dict[str, Rows]:
         "chat": project.messages,
         "checklist": {item.item_id: item for task in project.tasks.values() for item in task.checklist},
         "comment": project.comments,
+        "invitation": {
+            key: _without(each, "secret_hash", "address_digest") for key, each in project.invitations.items()
+        },
         "label": project.labels,
         "membership": project.members,
         "notification": dict(row for each in history for row in _notifications(each)),
@@ -45,9 +49,10 @@ def rows_of(project: Project, history: Iterable[e.Recorded]) -> dict[str, Rows]:
     return as_json
 
 
-def _without(thing: msgspec.Struct, field: str) -> Rows:
+def _without(thing: msgspec.Struct, *fields: str) -> Rows:
     shown: Rows = msgspec.to_builtins(thing)
-    del shown[field]
+    for each in fields:
+        del shown[camel(each)]
     return shown
 
 
