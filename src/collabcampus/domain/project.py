@@ -113,7 +113,7 @@ def _merge(draft: Project, recorded: e.Recorded) -> None:
         case e.TaskCreated():
             _add_task(draft, event, recorded)
         case e.TaskArchived() | e.TaskRestored():
-            _put_away(draft, event, recorded.at)
+            _put_away(draft, event, recorded)
         case e.TaskDeleted():
             _drop_task(draft, event)
         case e.DueReminded():
@@ -218,14 +218,16 @@ def _note(draft: Project, task_id: str, fields: Iterable[str], position: int) ->
     draft.set_at[task_id] = {**draft.set_at.get(task_id, {}), **dict.fromkeys(fields, position)}
 
 
-def _put_away(draft: Project, event: e.TaskArchived | e.TaskRestored, at: str) -> None:
+def _put_away(draft: Project, event: e.TaskArchived | e.TaskRestored, recorded: e.Recorded) -> None:
     task = draft.tasks.get(event.task_id)
     if task is None:
         return
     _take(draft, task)
-    _replace_task(draft, **_values(event), updated_at=at)
-    if not event.archived:
+    _replace_task(draft, **_values(event), updated_at=recorded.at)
+    if isinstance(event, e.TaskRestored):
         _put(draft, draft.tasks[task.task_id])
+        if event.status != task.status:
+            _note(draft, task.task_id, ("status",), recorded.position)
 
 
 def _replace_task(draft: Project, task_id: str, **values: Any) -> None:

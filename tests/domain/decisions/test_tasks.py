@@ -306,6 +306,11 @@ REFUSED = [
         after=[e.TaskMoved(FIRST, "done", "a0")],
     ),
     Case(
+        c.EditTask(FIRST, status="doing", base_position=HEAD),
+        conflict("status", "doing", "done", HEAD + 2),
+        after=[e.TaskArchived(FIRST), e.TaskRestored(FIRST, "done", "a1")],
+    ),
+    Case(
         c.EditTask(FIRST, due_date="2026-12-01", base_position=HEAD),
         conflict("dueDate", "2026-12-01", "2026-12-02", HEAD + 2),
         after=[*MEANWHILE, e.TaskEdited(FIRST, due_date="2026-12-02")],
