@@ -9,6 +9,11 @@ CALL show_projection('activity', $$
             LATERAL (SELECT b.data::jsonb -> field AS value FROM events AS b
                      WHERE b.project_id = e.project_id AND thing(b.key, b.data) = thing(e.key, e.data)
                          AND b.key = e.key AND b.position < e.position AND b.data::jsonb ? field
-                     ORDER BY b.position DESC LIMIT 1) AS earlier) AS before
+                     ORDER BY b.position DESC LIMIT 1) AS earlier) AS before,
+           (SELECT coalesce(b.data ->> 'title', b.data ->> 'text', b.data ->> 'name') FROM events AS b
+            WHERE b.project_id = e.project_id AND thing(b.key, b.data) = thing(e.key, e.data)
+                AND b.key = e.key AND b.position <= e.position
+                AND coalesce(b.data ->> 'title', b.data ->> 'text', b.data ->> 'name') IS NOT NULL
+            ORDER BY b.position DESC LIMIT 1) AS called
     FROM events AS e
 $$);

@@ -16,4 +16,5 @@ CALL keep_projection(
 $$);
 
 -- Those of a person, newest first, by cursor.
-CREATE INDEX notification_by_person ON notification (("row" ->> 'userId'), ("row" ->> 'at') DESC);
+CREATE INDEX notification_by_person
+    ON notification (("row" ->> 'userId'), ("row" ->> 'at') COLLATE "C" DESC, project_id DESC, position DESC);

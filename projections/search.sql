@@ -25,7 +25,7 @@ CALL keep_projection(
 $$);
 
 -- Made when words change, and not again for each row that a search looks at.
-ALTER TABLE search ADD COLUMN document tsvector GENERATED ALWAYS AS (to_tsvector('simple', words("row"))) STORED;
+ALTER TABLE search ADD COLUMN document tsvector GENERATED ALWAYS AS (to_tsvector('simple', plain(words("row")))) STORED;
 
 -- By words and by parts of words, project by project: nobody's search pays for the projects of others.
 CREATE INDEX search_by_words ON search USING gin (project_id, document);

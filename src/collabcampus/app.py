@@ -145,7 +145,6 @@ class Application:
         self.bus: Bus = PostgresBus(self.database, self._heal)
         self.bus.subscribe(HEADS, self._heads)
         self.bus.subscribe(SESSIONS_CHANNEL, self.identity.sessions.heard)
-        self._remind_at = 0.0
         self.presence = Presence(self.bus, self.projects.room, self.projects.rooms)
         self.projects.people_changed = self.presence.changed
         self.projects.committed_here = Notices(self.bus, self.gateway.told).committed
@@ -159,11 +158,13 @@ class Application:
             following = asyncio.create_task(self.bus.run())
             try:
                 async with self.projects.running():
-                    yield self
+                    reminding = asyncio.create_task(self._reminding())
+                    try:
+                        yield self
+                    finally:
+                        await _ended(reminding)
             finally:
-                following.cancel()
-                with suppress(asyncio.CancelledError):
-                    await following
+                await _ended(following)
         finally:
             self.identity.close()
             await self.database.close()
@@ -185,13 +186,18 @@ class Application:
         with suppress(Busy):
             await self.identity.sessions.load()
             await self.projects.heal()
-            await self._remind()
         self.presence.tick()
 
-    async def _remind(self) -> None:
-        if time.monotonic() >= self._remind_at:
-            self._remind_at = time.monotonic() + REMIND_EACH_S
-            await remind(self.database, self.projects, now())
+    async def _reminding(self) -> None:
+        """Remind people now and then, beside everything else; an outage is waited out."""
+        while True:
+            try:
+                await remind(self.database, self.projects, now())
+            except Busy:
+                pass
+            except Exception:
+                structlog.get_logger(__name__).exception("reminding_failed")
+            await asyncio.sleep(REMIND_EACH_S)
 
     async def _ready(self) -> bool:
         try:
@@ -199,6 +205,12 @@ class Application:
         except Busy:
             return False
         return bool(rows[0][0]) and self.bus.listening.is_set()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 @asynccontextmanager

@@ -137,7 +137,7 @@ CREATIONS = {
     c.AddChecklistItem: errors.IdTaken,
     c.AddComment: errors.IdTaken,
     c.SendMessage: errors.IdTaken,
-    c.AddColumn: errors.DuplicateColumn,
+    c.AddColumn: errors.IdTaken,
 }
 """Commands that make a thing, and what they hear when it is there already: a decision cannot tell who says it again
 from somebody else with the same id. The commandId can, before there is a decision: it is answered as it was."""

@@ -177,6 +177,8 @@ def test_if_match_refuses_a_stale_writer(owner: Person) -> None:
         (b'{"title": ""}', (400, "invalid_body")),
         (b'{"title": "  "}', (400, "invalid_body")),
         (b'{"title": "a\\u0000b"}', (400, "invalid_body")),
+        (b'{"title": "a\\n"}', (400, "invalid_body")),
+        (b'{"title": "a", "dueDate": "2030-01-0\\u0661"}', (400, "invalid_body")),
         (b'{"title": "a\\ud800b"}', (400, "bad_request")),
         (b'{"title": "a", "titel": "b"}', (400, "invalid_body")),
         (b'{"title": "a", "taskId": "1"}', (400, "invalid_body")),
@@ -213,6 +215,9 @@ def test_a_body_that_is_wrong_is_refused_and_nothing_is_written(
         ("POST", "/api/projects", {"Idempotency-Key": "7"}, (400, "invalid_body")),
         ("POST", "/api/projects", {"If-Match": "yesterday"}, (400, "invalid_body")),
         ("GET", "/nothing/here", {}, (404, "not_found")),
+        ("GET", f"/api/me/notifications?cursor=2025-01-01T00:00:00.000Z~{'-' * 36}~1", {}, (400, "invalid_body")),
+        ("GET", "/api/me/tasks?dueFrom=yesterday", {}, (400, "invalid_body")),
+        ("GET", "/api/me/tasks?dueTo=2026-02-30", {}, (400, "invalid_body")),
     ],
 )
 def test_a_request_that_is_wrong_is_refused(

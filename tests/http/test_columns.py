@@ -80,7 +80,7 @@ def test_the_last_column_stays(columns: str, editor: Person) -> None:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ({"name": "Done"}, (422, "duplicate_column")),
+        ({"name": "Done"}, (409, "id_taken")),
         ({"name": "Review", "before": "nowhere"}, (404, "column_not_found")),
         ({"name": "Review", "before": "todo", "after": "done"}, (422, "contradiction")),
         ({"name": "Review", "color": "green"}, (400, "invalid_body")),

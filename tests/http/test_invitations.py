@@ -102,14 +102,10 @@ def test_an_invitation_to_an_address_is_nobody_elses(invitations: str, owner: Pe
     assert invited.http.post(accept, json=body).status_code == 200
 
 
-@pytest.mark.parametrize("limits", [{"maxUses": 1}, {"expiresAt": "2020-01-01"}])
-def test_an_invitation_that_is_used_up_or_over_lets_nobody_in(
-    invitations: str, owner: Person, people: People, limits: dict[str, Any]
-) -> None:
-    invitation = made(owner.http.post(invitations, json={"role": "viewer", **limits}))
+def test_an_invitation_that_is_used_up_lets_nobody_in(invitations: str, owner: Person, people: People) -> None:
+    invitation = made(owner.http.post(invitations, json={"role": "viewer", "maxUses": 1}))
     accept, body = f"{invitations}/{invitation['invitationId']}/accept", {"secret": invitation["secret"]}
-    if "maxUses" in limits:
-        assert people.guest.http.post(accept, json=body).status_code == 200
+    assert people.guest.http.post(accept, json=body).status_code == 200
 
     assert problem(people["outsider"].http.post(accept, json=body)) == (404, "invitation_not_found")
 
@@ -139,6 +135,7 @@ def test_an_invitation_of_another_project_is_as_unknown_as_none(
     ("body", "expected"),
     [
         ({"role": "viewer", "expiresAt": "2030-02-31"}, (422, "invalid_date")),
+        ({"role": "viewer", "expiresAt": "2020-01-01"}, (422, "invalid_date")),
         ({"role": "viewer", "maxUses": 0}, (400, "invalid_body")),
         ({"role": "viewer", "email": "nobody"}, (400, "invalid_body")),
         ({"role": "viewer", "secretHash": "0"}, (400, "invalid_body")),

@@ -95,7 +95,10 @@ def test_the_history_is_dense_by_pages_and_as_a_stream(path: str, owner: Person)
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ({"name": "Garden", "columns": ["Done", "done"]}, (422, "duplicate_column")),
+        (
+            {"name": "Garden", "columns": ["Done", {"name": "So", "id": "a"}, {"name": "So", "id": "a"}]},
+            (422, "duplicate_column"),
+        ),
         ({"name": " "}, (400, "invalid_body")),
         ({"name": "Garden", "columns": [{"name": "Done", "id": "No slug"}]}, (400, "invalid_body")),
         ({"name": "Garden", "original": {"columns": []}}, (400, "invalid_body")),

@@ -4,7 +4,7 @@ import pytest
 
 from collabcampus.app import Application, fresh_id
 from collabcampus.domain import commands as c
-from collabcampus.domain import errors
+from collabcampus.domain import errors, limits
 from collabcampus.domain.project import Actor
 from live.asking import a_garden, asked, made
 from strategies import PEOPLE
@@ -77,3 +77,28 @@ async def test_nobody_copies_what_they_may_not_see(application: Application) -> 
 async def test_a_project_begins_in_one_way_alone(application: Application) -> None:
     with pytest.raises(errors.InvalidPayload):
         await made(application, c.CreateProject("Garden", columns=("One",), template="scrum"), OWNER)
+
+
+async def test_a_copy_in_its_own_project_keeps_the_labels(application: Application) -> None:
+    garden, park = await a_garden(application, OWNER), await a_garden(application, OWNER)
+    label = await made(application, c.CreateLabel("Urgent"), OWNER, garden.project_id)
+    task = await made(application, c.CreateTask("Dig", labels=(label.label_id,)), OWNER, garden.project_id)
+
+    here, there = [
+        await made(application, c.CopyTask(task.task_id), OWNER, each.project_id) for each in (garden, park)
+    ]
+
+    assert (here.labels, there.labels) == ((label.label_id,), ())
+
+
+async def test_no_more_is_copied_at_once_than_others_can_wait_for(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    garden = await a_garden(application, OWNER)
+    for title in ("Dig", "Sow", "Reap"):
+        await made(application, c.CreateTask(title), OWNER, garden.project_id)
+    monkeypatch.setattr(limits, "EVENTS_PER_COMMAND", 2)
+
+    with pytest.raises(errors.LimitReached):
+        await made(application, c.CreateProject("Park", copy_of=garden.project_id, with_tasks=True), OWNER)
+    assert await made(application, c.CreateProject("Park", copy_of=garden.project_id), OWNER)

@@ -8,8 +8,9 @@ import pytest
 
 from collabcampus.app import Application, fresh_id
 from collabcampus.domain import commands as c
-from collabcampus.domain import errors
+from collabcampus.domain import errors, limits
 from collabcampus.domain import events as e
+from collabcampus.domain.decisions import chat
 from collabcampus.domain.project import Actor
 from collabcampus.domain.things import Task
 from collabcampus.live import projects as live
@@ -253,3 +254,36 @@ async def test_a_project_that_is_written_to_without_end_elsewhere_is_overloaded_
 
         with pytest.raises(errors.Overloaded):
             await application.projects.submit(c.SendMessage("Hi"), OWNER, project_id)
+
+
+async def test_an_item_that_makes_others_move_is_the_one_that_is_answered(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "RANK_LENGTH", 2)
+    project_id = await a_project(application)
+    task_id = await a_task(application, project_id)
+    first, second = [
+        (await application.projects.submit(c.AddChecklistItem(task_id, text), OWNER)).subject for text in ("1", "2")
+    ]
+    between = c.AddChecklistItem(task_id, "3", after=first.item_id, before=second.item_id)
+    command_id = fresh_id()
+
+    answer = await application.projects.submit(between, OWNER, command_id=command_id)
+    await application.projects.submit(c.SendMessage("Meanwhile"), OWNER, project_id)
+    async with Application(Settings(), application.database.conninfo).running() as other:
+        again = await other.projects.submit(between, OWNER, command_id=command_id)
+
+    assert answer.subject.text == again.subject.text == "3"
+
+
+async def test_a_command_that_cannot_be_decided_fails_alone(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project_id = await a_project(application)
+    monkeypatch.setattr(chat, "send", lambda *_: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        await application.projects.submit(c.SendMessage("Hi"), OWNER, project_id)
+    monkeypatch.undo()
+    assert await application.projects.submit(c.SendMessage("Hi"), OWNER, project_id)
+    assert application.projects._on_their_way == 0

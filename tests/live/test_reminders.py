@@ -9,7 +9,7 @@ from collabcampus.domain import commands as c
 from collabcampus.domain import events as e
 from collabcampus.domain.project import Actor
 from collabcampus.live.reminders import remind
-from collabcampus.log import read
+from collabcampus.log import persons, read
 from live.asking import a_garden, made
 from strategies import PEOPLE
 
@@ -38,6 +38,11 @@ async def test_assignees_are_reminded_once_for_each_date(application: Applicatio
     await remind(application.database, application.projects, NOON)
     await remind(application.database, application.projects, NOON)
     assert await reminded(application, garden.project_id) == ["2030-05-02", "2030-05-01T18:00:00Z"]
+
+    await made(application, c.EditTask(task.task_id, due_date="2030-05-02"), OWNER)
+    await remind(application.database, application.projects, NOON)
+    assert len(await reminded(application, garden.project_id)) == 3, "a date set back is news again"
+    assert await persons.due_until(application.database, "2030-05-03", 10) == []
 
 
 @pytest.mark.parametrize("why_not", ["later", "nobody's", "archived", "in an archived project"])

@@ -91,3 +91,35 @@ async def test_pages_follow_one_another_across_projects(application: Application
         before = (rows[-1]["at"], rows[-1]["key"])
 
     assert seen == [*(f"spade {n}" for n in (4, 3, 2, 1, 0)), "Who has a spade?", "The spade is broken"]
+
+
+@pytest.mark.parametrize("piece", ["a_", "~/", "1@a", "a.", "-1e", "<a>"])
+async def test_no_text_makes_the_log_wait(application: Application, garden: str, piece: str) -> None:
+    text = (piece * 20_000)[:19_990] + " needle"
+    task = await made(application, c.CreateTask("Odd", description=text), OWNER, garden)
+
+    (found_task,) = await search(
+        application.database, OWNER.user_id, "needle", kind=None, project_id=None, before=None, limit=10
+    )
+    assert found_task["key"] == task.task_id
+    assert "needle" in found_task["excerpt"]
+
+
+async def test_words_joined_by_signs_are_found_however_they_are_asked_for(
+    application: Application, garden: str
+) -> None:
+    await made(application, c.SendMessage("A follow-up on user_id=7, see docs/a.md"), OWNER, garden)
+
+    for text in ("follow-up", '"follow up"', "user_id", "docs/a.md", "(follow) up!", "docs -spade"):
+        assert len(await found(application, text)) == 1, text
+    assert await found(application, "docs -follow") == []
+
+
+async def test_what_is_nearly_so_has_one_page(application: Application, garden: str) -> None:
+    for number in range(5):
+        await made(application, c.SendMessage(f"hydrangea {number}"), OWNER, garden)
+
+    nearly = await search(
+        application.database, OWNER.user_id, "hydrangaes", kind=None, project_id=None, before=None, limit=3
+    )
+    assert len(nearly) == 2, "one less than asked for: there is no next"

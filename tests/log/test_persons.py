@@ -4,6 +4,7 @@ import pytest
 
 from collabcampus.app import Application
 from collabcampus.domain import commands as c
+from collabcampus.domain import errors
 from collabcampus.domain.project import Actor
 from collabcampus.log import persons
 from collabcampus.log.persons import Wanted
@@ -125,3 +126,33 @@ async def test_unread_counts_what_others_said_since_one_came_or_read(application
     assert await persons.read_chat(application.database, EDITOR.user_id, garden.project_id, 1) == head
     await made(application, c.SendMessage("More"), OWNER, garden.project_id)
     assert await unread() == [(1, 0)]
+
+
+async def test_an_invitation_concerns_somebody_only_while_it_is_in_force(application: Application) -> None:
+    alice, bob = await registered(application, "Alice", "Bob")
+    garden = await a_garden(application, alice)
+
+    async def invited() -> list[tuple[str, str]]:
+        rows = await persons.notifications_of(application.database, bob.user_id, "invited", False, None, 10)
+        return [(each["type"], each.get("invitationId", "")) for each in rows]
+
+    asked = c.CreateInvitation("viewer", email="bob@example.org")
+    first = await made(application, asked, alice, garden.project_id)
+    assert await invited() == [("InvitationCreated", first.invitation_id)]
+    await made(application, c.RevokeInvitation(first.invitation_id), alice, garden.project_id)
+    assert await invited() == []
+
+    second = await made(application, asked, alice, garden.project_id)
+    secret = application.identity.invitation_secret(second.invitation_id)
+    accept = c.AcceptInvitation(second.invitation_id, secret)
+    await made(application, accept, bob, garden.project_id)
+    assert await invited() == []
+    await made(application, c.RemoveMember(bob.user_id), alice, garden.project_id)
+    assert await invited() == []
+    with pytest.raises(errors.InvitationNotFound):
+        await made(application, accept, bob, garden.project_id)
+
+    await made(application, asked, alice, garden.project_id)
+    assert len(await invited()) == 1
+    await made(application, c.ArchiveProject(), alice, garden.project_id)
+    assert await invited() == []

@@ -18,7 +18,6 @@ from collabcampus.domain.decisions import (
     projects,
     tasks,
 )
-from collabcampus.domain.decisions.checks import open_task
 from collabcampus.domain.project import Actor, Project
 from collabcampus.domain.types import Role
 
@@ -45,7 +44,7 @@ def decide(command: c.Command, project: Project, actor: Actor, at: str = "") -> 
         case c.CreateTask():
             return tasks.create(command, project, actor)
         case c.AssignTask():
-            return tasks.assign(project, open_task(project, command.task_id), command.assignees, actor)
+            return tasks.reassign(command, project, actor)
         case c.DeleteTask():
             return tasks.delete(command, project)
         case c.ArchiveTask():
@@ -79,11 +78,11 @@ def decide(command: c.Command, project: Project, actor: Actor, at: str = "") -> 
         case c.ReactToMessage():
             return chat.react(command, project, actor)
         case _:
-            return _administer(command, project, actor)
+            return _administer(command, project, actor, at)
 
 
 def _administer(  # noqa: C901 - a case a command
-    command: c.Administrative, project: Project, actor: Actor
+    command: c.Administrative, project: Project, actor: Actor, at: str
 ) -> list[e.Event]:
     match command:
         case c.EditProject():
@@ -115,7 +114,7 @@ def _administer(  # noqa: C901 - a case a command
         case c.TransferOwnership():
             return members.transfer(command, project, actor)
         case c.CreateInvitation():
-            return members.invite(command, project, actor)
+            return members.invite(command, project, actor, at)
         case c.RevokeInvitation():
             return members.revoke(command, project)
         case _:

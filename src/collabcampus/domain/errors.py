@@ -94,7 +94,7 @@ class MemberNotFound(NotFound):
 
 
 class UserNotFound(NotFound):
-    """Nobody is registered under this name."""
+    """Nobody is registered so; an invitation would reach them."""
 
 
 class NeighbourNotFound(NotFound):
@@ -122,7 +122,7 @@ class InvitationNotFound(NotFound):
 
 
 class IdTaken(Conflict):
-    """This id has been used before; ids are never used twice."""
+    """This id is used already, or was; ids are never used twice."""
 
 
 class CommandIdReused(Conflict):
@@ -174,7 +174,7 @@ class NotAMember(Invalid):
 
 
 class InvalidDate(Invalid):
-    """There is no such day."""
+    """There is no such day, or it is over."""
 
 
 class StartAfterDue(Invalid):
@@ -186,7 +186,7 @@ class DuplicateColumn(Invalid):
 
 
 class Contradiction(Invalid):
-    """The task named before must come after the one named after."""
+    """What it names does not go together: before, after, and what is put there."""
 
 
 class Overloaded(Busy):

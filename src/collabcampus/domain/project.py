@@ -37,6 +37,8 @@ class Project(Struct):
     created_at: str = ""
     archived: bool = False
     members: dict[str, Member] = field(default_factory=dict)
+    former: dict[str, None] = field(default_factory=dict)
+    """Who was a member, in the order they went: what they wrote stays theirs."""
     tasks: dict[str, Task] = field(default_factory=dict)
     places: dict[str, list[Place]] = field(default_factory=dict)
     spent: set[str] = field(default_factory=set)
@@ -91,6 +93,7 @@ def private_copy(project: Project) -> Project:
     """A state of one's own to merge into; the things in it are immutable and shared."""
     draft = copy(project)
     draft.members = project.members.copy()
+    draft.former = project.former.copy()
     draft.tasks = project.tasks.copy()
     draft.places = {status: column.copy() for status, column in project.places.items()}
     draft.spent = project.spent.copy()
@@ -137,8 +140,10 @@ def _merge_project(draft: Project, event: e.Administrative, recorded: e.Recorded
     match event:
         case e.MemberAdded(user_id=user_id, role=role) | e.MemberRoleChanged(user_id=user_id, role=role):
             draft.members[user_id] = Member(user_id, role)
+            draft.former.pop(user_id, None)
         case e.MemberRemoved(user_id=user_id):
-            draft.members.pop(user_id, None)
+            if draft.members.pop(user_id, None):
+                draft.former[user_id] = None
         case e.ProjectCreated():
             draft.name, draft.description = event.name, event.description
             draft.columns, draft.created_at = event.columns, recorded.at

@@ -3,14 +3,14 @@
 Texts hold neither NUL (jsonb has none) nor lone surrogates (UTF-8 has none).
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from msgspec import Meta
 
 from collabcampus.domain import limits
 
 _CLEAN = r"^[^\u0000\ud800-\udfff]*$"
-_CLEAN_LINE = r"^(?=.*\S)[^\u0000-\u001f\u007f\ud800-\udfff]*$"
+_CLEAN_LINE = r"^(?=.*\S)[^\u0000-\u001f\u007f\ud800-\udfff]*$(?!\n)"
 _CLEAN_TEXT = r"^(?=[\s\S]*\S)[^\u0000\ud800-\udfff]*$"
 
 Id = Annotated[
@@ -42,13 +42,38 @@ WipLimit = Annotated[int, Meta(ge=1, le=limits.WIP_LIMIT)]
 Day = Annotated[
     str,
     Meta(
-        pattern=r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d{1,3})?Z)?$(?!\n)",
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,3})?Z)?$(?!\n)",
         description="A day, or a moment in UTC, as RFC 3339 has them",
     ),
 ]
 EmailAddress = Annotated[
     str, Meta(max_length=254, pattern=r"^[^@\s\u0000\ud800-\udfff]+@[^@\s\u0000\ud800-\udfff]+$(?!\n)")
 ]
+
+_MEANT = {
+    _CLEAN: "text without NUL",
+    _CLEAN_LINE: "one line of text that is not blank",
+    _CLEAN_TEXT: "text that is not blank",
+    **{
+        get_args(kind)[1].pattern: words
+        for kind, words in (
+            (Id, "a UUID in lower case"),
+            (Slug, "a column's id such as in-progress"),
+            (Color, "a colour such as #1f6feb"),
+            (Day, "a day such as 2026-11-25 or a moment such as 2026-11-25T10:00:00Z"),
+            (EmailAddress, "an e-mail address"),
+            (Emoji, "an emoji"),
+        )
+    },
+}
+
+
+def explained(message: str) -> str:
+    """What msgspec says of a wrong value, in words where it would show a regular expression."""
+    for pattern, words in _MEANT.items():
+        message = message.replace(f"`str` matching regex {pattern!r}", words)
+    return message
+
 
 ROLES: tuple[Role, ...] = ("viewer", "editor", "owner")
 """Lowest first."""

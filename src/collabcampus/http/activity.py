@@ -54,7 +54,8 @@ class ActivityController(Controller):
 
 
 async def _page(door: Door, state: Project, thing: str | None, cursor: int | None, limit: int) -> dict[str, Any]:
-    found = await read.activity(door.database, state.project_id, thing, cursor, limit + 1)
+    before = min(cursor or LAST_POSITION, state.head + 1)
+    found = await read.activity(door.database, state.project_id, thing, before, limit + 1)
     names = await door.identity.names({each["actor"] for each in found})
     items = [{**each, **_about(each, state), "actor": _who(each["actor"], names)} for each in found]
     return page(items, limit, lambda each: each["position"])

@@ -64,7 +64,7 @@ def build(door: Door, ready: Ready, *, origins: tuple[str, ...], body_limit: int
         ],
         plugins=[problems.plugin()],
         exception_handlers=problems.exception_handlers,
-        cors_config=CORSConfig(allow_origins=list(origins), expose_headers=["ETag", "Retry-After"]),
+        cors_config=CORSConfig(allow_origins=list(origins), expose_headers=["ETag", "Link", "Retry-After"]),
         request_max_body_size=body_limit,
         state=State({"identity": door.identity}),
         openapi_config=described.configuration(),

@@ -3,24 +3,29 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import msgspec
 from litestar import Controller, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 from msgspec import Meta, Struct
 
+from collabcampus.domain.decisions.checks import real_day
+from collabcampus.domain.errors import InvalidDate
 from collabcampus.domain.types import Day, Slug
-from collabcampus.http.access import Reader
+from collabcampus.http.access import Reader, bad
 from collabcampus.http.door import Door
 from collabcampus.http.pages import A_TIME, AN_ID, LAST_POSITION, USUAL, Limit, cursor_of, page, parts_of
 from collabcampus.live import views
 from collabcampus.log import persons
 
-A_DAY = r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d{1,3})?Z)?|"
+A_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,3})?Z)?|"
+
+A_DAY_INCLUDED = "A day, itself included"
 
 Kind = Literal["mentioned", "assigned", "invited", "due"]
 NotificationId = Annotated[
-    str, Meta(pattern=rf"^{AN_ID}:\d{{1,16}}$(?!\n)", description="The project and the position")
+    str, Meta(pattern=rf"^{AN_ID}:[0-9]{{1,16}}$(?!\n)", description="The project and the position")
 ]
 
 
@@ -50,15 +55,15 @@ class MeController(Controller):
         project: FromQuery[UUID | None] = None,
         status: Annotated[Slug | None, QueryParameter(description="A column's id")] = None,
         label: FromQuery[UUID | None] = None,
-        due_from: Annotated[Day | None, QueryParameter(name="dueFrom", description="A day, itself included")] = None,
-        due_to: Annotated[Day | None, QueryParameter(name="dueTo", description="A day, itself included")] = None,
+        due_from: Annotated[str | None, QueryParameter(name="dueFrom", description=A_DAY_INCLUDED)] = None,
+        due_to: Annotated[str | None, QueryParameter(name="dueTo", description=A_DAY_INCLUDED)] = None,
         archived: FromQuery[bool] = False,
         cursor: FromQuery[str | None] = None,
         limit: Limit = USUAL,
     ) -> dict[str, Any]:
         """My tasks in all projects, those that are due first first."""
         wanted = persons.Wanted(
-            _text(project), status, _text(label), due_from and due_from[:10], due_to and due_to[:10], archived
+            _text(project), status, _text(label), _day("dueFrom", due_from), _day("dueTo", due_to), archived
         )
         after = parts_of(cursor, A_DAY, AN_ID)
         place = (after[0] or persons.LAST_DAY, after[1]) if after else None
@@ -76,7 +81,7 @@ class MeController(Controller):
         limit: Limit = USUAL,
     ) -> dict[str, Any]:
         """What I was mentioned in, assigned to, invited to or reminded of, newest first."""
-        parts = parts_of(cursor, A_TIME, AN_ID, r"\d{1,16}")
+        parts = parts_of(cursor, A_TIME, AN_ID, r"[0-9]{1,16}")
         before = (parts[0], parts[1], int(parts[2])) if parts else None
         found = await persons.notifications_of(door.database, reader.actor.user_id, kind, unread, before, limit + 1)
         names = await door.identity.names(each["actor"] for each in found)
@@ -115,6 +120,14 @@ class MeController(Controller):
         state, _ = await door.read(str(project_id), reader)
         position = min(data.position, state.head)
         return {"position": await persons.read_chat(door.database, reader.actor.user_id, str(project_id), position)}
+
+
+def _day(name: str, value: str | None) -> str | None:
+    try:
+        real_day(value if value is None else msgspec.convert(value, Day))
+    except (msgspec.ValidationError, InvalidDate):
+        raise bad(name, "a day such as 2026-11-25 is expected") from None
+    return value and value[:10]
 
 
 def _text(value: UUID | None) -> str | None:

@@ -30,14 +30,15 @@ class MembersController(Controller):
         project_id: FromPath[UUID],
         reader: NamedDependency[Reader],
         door: NamedDependency[Door],
+        former: FromQuery[bool] = False,
         cursor: FromQuery[str | None] = None,
         limit: Limit = MOST,
     ) -> Response[dict[str, Any]]:
-        """The members in the order they came."""
+        """The members in the order they came; or the former ones, whose messages are still there."""
         state, names = await door.read(str(project_id), reader)
-        return shown(
-            reader, state.head, lambda: part(views.members(state, names), limit, cursor, lambda each: each["userId"])
-        )
+        gone = await door.identity.names(state.former) if former else {}
+        people = views.former(state, gone) if former else views.members(state, names)
+        return shown(reader, state.head, lambda: part(people, limit, cursor, lambda each: each["userId"]))
 
     @post()
     async def add_member(

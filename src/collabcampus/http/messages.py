@@ -39,7 +39,8 @@ class MessagesController(Controller):
         """The chat, newest first."""
         state, _ = await door.read(str(project_id), reader)
         head = state.head  # now: what is read next is as new as this, or newer
-        found = await read.messages_before(door.database, str(project_id), cursor, limit + 1)
+        before = min(cursor or LAST_POSITION, head + 1)
+        found = await read.messages_before(door.database, str(project_id), before, limit + 1)
         return shown(reader, head, lambda: page(found, limit, lambda item: item["position"]))
 
     @post()

@@ -11,8 +11,8 @@ from collabcampus.http.access import bad
 MOST = 1_000
 USUAL = 100
 
-AN_ID = r"[0-9a-f-]{36}"
-A_TIME = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z"
+AN_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+A_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"
 
 T = TypeVar("T")
 

@@ -8,6 +8,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsException, ProblemDetailsPlugin
 
 from collabcampus.domain import errors
+from collabcampus.domain.types import explained
 
 RETRY_AFTER_S = 1
 PROBLEM_JSON = "application/problem+json"
@@ -54,7 +55,7 @@ def _of_http(error: HTTPException) -> ProblemDetailsException:
 
 def _of_validation(error: ValidationException) -> ProblemDetailsException:
     wrong = error.extra if isinstance(error.extra, list) else []
-    reasons = [{key: each[key] for key in ("key", "message") if key in each} for each in wrong]
+    reasons = [{key: explained(str(each[key])) for key in ("key", "message") if key in each} for each in wrong]
     return _problem(400, "invalid_body", "The request is not what this call takes.", {"errors": reasons})
 
 

@@ -105,14 +105,15 @@ class ProjectsController(Controller):
         state, _ = await door.read(str(project_id), reader)
         head = state.head  # now: what is read next is as new as this, or newer
         if NDJSON in request.headers.get("accept", ""):
-            return Stream(_lines(door, str(project_id), after), media_type=NDJSON, headers=etag(head))
+            return Stream(_lines(door, str(project_id), after, head), media_type=NDJSON, headers=etag(head))
         found = await read.events_after(door.database, str(project_id), after, limit + 1)
-        items = [_shown(each) for each in found]
+        items = [_shown(each) for each in found if each.position <= head]
         return shown(reader, head, lambda: page(items, limit, lambda item: item["position"]))
 
 
-async def _lines(door: Door, project_id: str, after: int) -> AsyncIterator[bytes]:
-    async for recorded in read.history(door.database, project_id, after):
+async def _lines(door: Door, project_id: str, after: int, until: int) -> AsyncIterator[bytes]:
+    """No further than the reader was a member for certain, however slowly they read."""
+    async for recorded in read.history(door.database, project_id, after, until):
         yield msgspec.json.encode(_shown(recorded)) + b"\n"
 
 

@@ -100,9 +100,11 @@ class TasksController(Controller):
     async def read_task(
         self, task_id: FromPath[UUID], reader: NamedDependency[Reader], door: NamedDependency[Door]
     ) -> Response[dict[str, Any]]:
-        """The task, on the board or archived."""
+        """The task, on the board or archived; its project is in the header `Link`."""
         state, task = await door.read_task(str(task_id), reader)
-        return shown(reader, state.head, lambda: views.task(task))
+        answer = shown(reader, state.head, lambda: views.task(task))
+        answer.set_header("Link", f'</api/projects/{state.project_id}>; rel="up"')
+        return answer
 
     @route(http_method=[HttpMethod.PUT, HttpMethod.PATCH])
     async def edit_task(

@@ -117,7 +117,7 @@ T = TypeVar("T")
 
 def _made(events: Sequence[e.Recorded]) -> str:
     """The id of what a creation made, which is not the one that a repetition brings; "" for a no-op."""
-    return events[0].event.key if events else ""
+    return events[-1].event.key if events else ""
 
 
 def _there(things: Mapping[str, T], key: str, missing: type[errors.NotFound]) -> T:

@@ -13,6 +13,7 @@ import psycopg
 import structlog
 
 from collabcampus.domain import events as e
+from collabcampus.domain.errors import Unavailable
 from collabcampus.live.attempts import Taken
 from collabcampus.live.project import LiveProject
 from collabcampus.log.append import Appending, Outcome, Writes
@@ -31,7 +32,6 @@ _RETRIED = (
     psycopg.errors.SerializationFailure,
     psycopg.errors.DeadlockDetected,
     psycopg.errors.LockNotAvailable,
-    psycopg.errors.QueryCanceled,
 )
 _logger = structlog.get_logger(__name__)
 
@@ -120,6 +120,8 @@ class GroupCommit:
             return [outcomes[live.project_id] for live, _ in batch]
         except _RETRIED:
             return ["moved"] * len(batch)
+        except psycopg.errors.QueryCanceled as error:
+            return await self._halve(batch, error)
         except psycopg.OperationalError as error:
             # The connection is lost, or the server ends it, or has no room: what was sent may have been written.
             _logger.warning("commit_outcome_unknown", error=type(error).__name__)
@@ -134,7 +136,9 @@ class GroupCommit:
             middle = len(batch) // 2
             return await self._fates(batch[:middle]) + await self._fates(batch[middle:])
         _logger.error("append_failed", project_id=batch[0][0].project_id, error=str(error))
-        return [error if len(batch[0][1]) == 1 else "failed"]
+        if len(batch[0][1]) > 1:
+            return ["failed"]
+        return [Unavailable() if isinstance(error, psycopg.errors.QueryCanceled) else error]
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -170,8 +174,9 @@ class GroupCommit:
                 taken.attempt.settle(taken.answer)
             if fresh:
                 live.room.publish(fresh)
-                if self._concerned:
-                    self._concerned(fresh)
+            if self._concerned:  # also of what somebody who read the log was quicker to tell the room
+                for taken in takens:
+                    self._concerned(taken.answer.events)
 
     def _take_back(self, live: LiveProject[Any], fate: Fate) -> None:
         live.rewind()

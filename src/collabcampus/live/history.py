@@ -73,7 +73,7 @@ async def _subjects_past(
                 database, project_id, position, keys=(command.task_id,), types=(*_ON_TASKS, "ColumnRebalanced")
             )
         case c.AddChecklistItem() | c.EditChecklistItem():
-            keys = (command.task_id, own[0].event.key if own else str(command.item_id))
+            keys = (command.task_id, own[-1].event.key if own else str(command.item_id))
             return await read.events_of(database, project_id, position, keys=keys)
         case _ if isinstance(command, _ABOUT_PROJECT):
             return await read.events_of(database, project_id, position, types=_OF_PROJECT)

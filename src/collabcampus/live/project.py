@@ -90,7 +90,12 @@ class LiveProject(Generic[F]):
         """Bytes it holds, about."""
         state = self.state
         board = (len(self.shown) if self.shown else 0) + (len(self._board[1]) if self._board else 0)
-        return BYTES_A_PROJECT + BYTES_A_TASK * len(state.tasks) + BYTES_A_MESSAGE * len(state.messages) + board
+        return (
+            BYTES_A_PROJECT
+            + BYTES_A_TASK * len(state.tasks)
+            + BYTES_A_MESSAGE * (len(state.messages) + len(state.comments))
+            + board
+        )
 
     def decide(self, attempt: Attempt, at: str) -> Taken:
         """Decide against what the command will find, and count it in. Raises a Refused."""

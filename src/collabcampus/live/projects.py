@@ -105,8 +105,7 @@ class Projects(Generic[F]):
 
         Without a project a creation makes one, and a task's id finds its own. A commandId that was answered
         before gets the same answer; `asked` is what the client sent, where the door has completed it. `expected` is
-        the position the client wants the project to be at: StalePosition otherwise. Raises a Refused for whatever is
-        declined.
+        the position the client wants the project to be at: StalePosition otherwise. A Refused for whatever is declined.
         """
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         done: Done = partial(resolve, answered)
@@ -192,7 +191,7 @@ class Projects(Generic[F]):
             return new_project_id(actor, command_id) if command_id else self._fresh_id()
         if isinstance(command, c.TaskCommand):
             return await self.project_of(command.task_id)
-        raise errors.ProjectNotFound
+        raise errors.InvalidPayload(reason="projectId is expected")
 
     async def project_of(self, task_id: str) -> str:
         """The project a task is in; TaskNotFound where there never was such a task."""
@@ -216,6 +215,8 @@ class Projects(Generic[F]):
             live.lane.gather(live, live.decide(attempt, self._now()))
         except errors.Refused:
             return False
+        except Exception as error:
+            attempt.settle(None, error)
         return True
 
     def _committed(self, events: Sequence[e.Recorded]) -> None:

@@ -47,6 +47,11 @@ def members(project: Project, names: Names) -> list[dict[str, Any]]:
     return [member(each, names) for each in project.members.values()]
 
 
+def former(project: Project, names: Names) -> list[dict[str, Any]]:
+    """Who was a member, with a name and no role."""
+    return [{"userId": each, "name": names.get(each, ""), "role": None} for each in project.former]
+
+
 def member(shown: Member, names: Names) -> dict[str, Any]:
     """One member."""
     return {"userId": shown.user_id, "name": names.get(shown.user_id, ""), "role": shown.role}

@@ -1,6 +1,7 @@
 """Search by words (PostgreSQL's full text) and parts of words; where neither is there, by what is spelled nearly
 so."""
 
+import re
 from typing import Any
 
 from collabcampus.log.database import Database
@@ -8,14 +9,17 @@ from collabcampus.log.database import Database
 SHORTEST_PART = 3
 """A part of a word has at least so many characters: trigrams know of nothing shorter."""
 MEANT_EXACTLY = set('"-')
-EXCERPT = 'StartSel="", StopSel="", MaxWords=30, MinWords=10'
+EXCERPT, LEADING = 200, 60
+"""An excerpt's length, and how much of it comes before the first word that was looked for."""
+_JOINED = re.compile(r"(?<=\S)-|[!#$%&'()*+,./:;<=>?@\[\\\]^_`{|}~]")
+"""What separates words in the index does so in a query; a minus before a word means not."""
 
 _QUERY = """
     SELECT found.row - 'description' - 'text' || jsonb_build_object(
                'key', found.key, 'projectId', found.project_id, 'projectName', p.row -> 'name',
                'title', CASE WHEN found.row ? 'title' THEN found.row -> 'title' ELSE b.row -> 'title' END,
-               'excerpt', ts_headline('simple', coalesce(found.row ->> 'text', found.row ->> 'description'),
-                                      websearch_to_tsquery('simple', %s), '{excerpt}'))
+               'archived', coalesce(b.row -> 'archived', 'false'),
+               'excerpt', substr(said.text, said.start, {excerpt}))
     FROM (
         SELECT s.* FROM membership AS m
         CROSS JOIN LATERAL (
@@ -27,11 +31,14 @@ _QUERY = """
         ORDER BY s.row ->> 'at' COLLATE "C" DESC, s.key COLLATE "C" DESC LIMIT %s) AS found
     JOIN project AS p ON p.project_id = found.project_id
     LEFT JOIN board AS b ON b.project_id = found.project_id AND b.key = found.row ->> 'taskId'
+    CROSS JOIN LATERAL (SELECT coalesce(found.row ->> 'text', found.row ->> 'description') AS text) AS shown
+    CROSS JOIN LATERAL (
+        SELECT shown.text, greatest(1, strpos(lower(shown.text), %s) - {leading}) AS start) AS said
     ORDER BY found.row ->> 'at' COLLATE "C" DESC, found.key COLLATE "C" DESC
 """
 _WORDS = "s.document @@ websearch_to_tsquery('simple', %s)"
-_EXACT = _QUERY.format(excerpt=EXCERPT, matches=f"({_WORDS} OR %s AND words(s.row) ILIKE %s)")
-_NEARLY = _QUERY.format(excerpt=EXCERPT, matches="%s <%% words(s.row)")
+_EXACT = _QUERY.format(excerpt=EXCERPT, leading=LEADING, matches=f"({_WORDS} OR %s AND words(s.row) ILIKE %s)")
+_NEARLY = _QUERY.format(excerpt=EXCERPT, leading=LEADING, matches="%s <%% words(s.row)")
 
 
 async def search(
@@ -47,9 +54,15 @@ async def search(
     """What a person may see that has all the words of `text` or `text` itself as a part, newest first; where there is
     nothing, what is spelled nearly so. `before` is the time and the key of one found before."""
     cursor = (before[0] if before else None, *(before or (None, None)))
-    rest = (kind, kind, *cursor, limit, user_id, project_id, project_id, limit)
+    plain = _JOINED.sub(" ", text)
+    rest = (kind, kind, *cursor, limit, user_id, project_id, project_id, limit, _first_word(plain))
     part = "%" + text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
-    rows = await database.fetch(_EXACT, text, text, len(text) >= SHORTEST_PART, part, *rest, by_values=True)
+    rows = await database.fetch(_EXACT, plain, len(text) >= SHORTEST_PART, part, *rest, by_values=True)
     if not rows and before is None and len(text) >= SHORTEST_PART and not set(text) & MEANT_EXACTLY:
-        rows = await database.fetch(_NEARLY, text, text, *rest, by_values=True)
+        rows = (await database.fetch(_NEARLY, text, *rest, by_values=True))[: limit - 1]  # one page, and no next
     return [row[0] for row in rows]
+
+
+def _first_word(plain: str) -> str:
+    words = plain.replace('"', " ").split()
+    return words[0].lower() if words else ""

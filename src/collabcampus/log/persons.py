@@ -83,18 +83,26 @@ _CONCERNS = """
     LEFT JOIN board AS b ON b.project_id = n.project_id AND b.key = n.row ->> 'taskId'
     LEFT JOIN comment AS c ON c.project_id = n.project_id AND c.key = n.row ->> 'key'
     LEFT JOIN chat AS s ON s.project_id = n.project_id AND s.key = n.row ->> 'key'
+    LEFT JOIN invitation AS i ON i.project_id = n.project_id AND i.key = n.row ->> 'key'
+        AND i.row -> 'uses' = '0' AND p.row -> 'archived' = 'false'
+        AND coalesce(i.row ->> 'expiresAt' || CASE length(i.row ->> 'expiresAt') WHEN 10 THEN 'T24' ELSE '' END, '~')
+            > rfc3339(now())
     LEFT JOIN read_notifications AS r
         ON r.user_id = (n.row ->> 'userId')::uuid AND r.project_id = n.project_id AND r.position = n.position
-    WHERE (m.key IS NOT NULL OR n.row ->> 'type' = 'InvitationCreated')
+    WHERE CASE n.row ->> 'type' WHEN 'InvitationCreated' THEN i.key IS NOT NULL AND m.key IS NULL
+                                ELSE m.key IS NOT NULL END
         AND (b.key IS NOT NULL OR NOT n.row ? 'taskId')
         AND (c.key IS NOT NULL OR s.key IS NOT NULL OR n.row ->> 'kind' <> 'mentioned')
 """
-"""Notifications of what is still there, in projects where the person still is; an invitation asks them in."""
+"""Notifications of what is still there, in projects where the person still is; an invitation asks them in as long as
+it is in force."""
 
 _NOTIFICATION = """
     SELECT n.row || jsonb_build_object(
         'projectId', n.project_id, 'projectName', p.row -> 'name', 'title', b.row -> 'title',
         'text', coalesce(c.row -> 'text', s.row -> 'text'), 'read', r.position IS NOT NULL)
+        || CASE WHEN i.key IS NULL THEN '{}' ELSE jsonb_build_object(
+            'invitationId', i.key, 'role', i.row -> 'role', 'expiresAt', i.row -> 'expiresAt') END
 """
 
 

@@ -83,12 +83,13 @@ async def activity(
     database: Database, project_id: str, thing: str | None, before: int | None, limit: int
 ) -> list[dict[str, Any]]:
     """What happened in a project, newest first, from before a position on; with `thing`, to that alone: to a
-    task with its comments and checklist, say. `before` holds what the changed fields were."""
+    task with its comments and checklist, say. `before` holds what the
+    changed fields were, `called` is what the thing was called then."""
     of_thing = "AND thing = %s" if thing else ""
     rows = await database.fetch(
         f"""
         SELECT jsonb_build_object('position', position, 'type', type, 'thing', thing, 'key', key, 'actor', actor,
-                                  'at', at, 'changes', changes, 'before', coalesce(before, '{{}}'))
+                                  'at', at, 'called', called, 'changes', changes, 'before', coalesce(before, '{{}}'))
         FROM activity
         WHERE project_id = %s AND position < coalesce(%s::bigint, 9223372036854775807) {of_thing}
         ORDER BY position DESC LIMIT %s

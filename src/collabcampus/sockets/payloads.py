@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from collabcampus.domain import commands as c
 from collabcampus.domain import errors
-from collabcampus.domain.types import Id
+from collabcampus.domain.types import Id, explained
 
 T = TypeVar("T")
 
@@ -107,7 +107,7 @@ def payload_of(arguments: tuple[msgspec.Raw, ...], decoder: "msgspec.json.Decode
     try:
         return decoder.decode(arguments[0])
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        raise errors.InvalidPayload(reason=str(error)) from None
+        raise errors.InvalidPayload(reason=explained(str(error))) from None
 
 
 def command_id_in(arguments: tuple[msgspec.Raw, ...]) -> dict[str, str]:

@@ -46,7 +46,8 @@ ACCEPTED = [
         [e.MessageEdited(HELLO, "Hello", (HER, ME, HIM), (ME,))],
         by=EDITOR,
     ),
-    Case(c.EditMessage(HELLO, "Hello"), [e.MessageEdited(HELLO, "Hello")], by=EDITOR),
+    Case(c.EditMessage(HELLO, "Hello", ()), [e.MessageEdited(HELLO, "Hello")], by=EDITOR),
+    Case(c.EditMessage(HELLO, "Hi"), [e.MessageEdited(HELLO, "Hi", (HIM,))], by=EDITOR),
     Case(c.EditMessage(HELLO, "Hello", (HIM, HIM)), [], by=EDITOR),
     Case(
         c.EditMessage(HELLO, "Hi", (HIM,)),
@@ -78,7 +79,7 @@ REFUSED = [
     Case(c.SendMessage("Hi", NEW_MESSAGE, mentions=(YOU,)), errors.NotAMember(userIds=[YOU])),
     Case(
         c.SendMessage("Hi", NEW_MESSAGE, mentions=(HER, HIM)),
-        errors.LimitReached(limit="mentions", most=1),
+        errors.LimitReached(limit="mentions per text", most=1),
         limits={"MENTIONS_PER_TEXT": 1},
     ),
     Case(c.SendMessage("Hi", NEW_MESSAGE), errors.RoleTooLow(role="viewer", least="editor"), by=VIEWER),
@@ -92,7 +93,7 @@ REFUSED = [
     Case(c.ReactToMessage(HELLO, "👍"), errors.MessageNotFound(), after=UNSAID),
     Case(
         c.ReactToMessage(HELLO, "🎉"),
-        errors.LimitReached(limit="emojis", most=1),
+        errors.LimitReached(limit="emojis per message", most=1),
         after=LIKED,
         limits={"EMOJIS_PER_MESSAGE": 1},
     ),

@@ -65,7 +65,7 @@ REFUSED = [
         errors.IdTaken(itemId=SPADE),
         after=[e.ChecklistItemRemoved(SPADE, FIRST)],
     ),
-    Case(ADD, errors.LimitReached(limit="checklist", most=2), limits={"ITEMS_PER_CHECKLIST": 2}),
+    Case(ADD, errors.LimitReached(limit="items per checklist", most=2), limits={"ITEMS_PER_CHECKLIST": 2}),
     Case(ADD, errors.RoleTooLow(role="viewer", least="editor"), by=VIEWER),
     Case(c.AddChecklistItem(FIRST, "x", NEW_ITEM, before=CHAIR), errors.ItemNotFound(itemId=CHAIR)),
     Case(c.AddChecklistItem(FIRST, "x", NEW_ITEM, before=SPADE, after=OIL), errors.Contradiction()),

@@ -101,14 +101,16 @@ ACCEPTED = [
     ),
 ]
 REFUSED = [
-    Case(c.AddColumn("To do", "todo"), errors.DuplicateColumn(ids=["todo"])),
-    Case(c.AddColumn("Done"), errors.DuplicateColumn(ids=["done"])),
+    Case(c.AddColumn("To do", "todo"), errors.IdTaken(columnId="todo")),
+    Case(c.AddColumn("Done"), errors.IdTaken(columnId="done")),
+    Case(c.AddColumn("To do"), errors.IdTaken(columnId="todo")),
     Case(c.AddColumn("Review", before="nowhere"), errors.ColumnNotFound(column="nowhere")),
     Case(c.AddColumn("Review", after="nowhere"), errors.ColumnNotFound(column="nowhere")),
     Case(c.AddColumn("Review", after="review"), errors.Contradiction()),
     Case(c.AddColumn("Review", after="done", before="todo"), errors.Contradiction()),
     Case(
-        c.AddColumn("Review"), errors.LimitReached(limit="columns", most=3), limits={"COLUMNS_PER_PROJECT": 3}
+        c.AddColumn("Review"), errors.LimitReached(limit="columns per project", most=3),
+        limits={"COLUMNS_PER_PROJECT": 3},
     ),
     Case(c.AddColumn("Review"), errors.RoleTooLow(role="viewer", least="editor"), by=VIEWER),
     Case(c.EditColumn("nowhere", name="Busy"), errors.ColumnNotFound(column="nowhere")),

@@ -46,7 +46,8 @@ ACCEPTED = [
         [e.CommentEdited(REMARK, FIRST, "Deep?", (HIM, ME, HER), (ME,))],
         by=EDITOR,
     ),
-    Case(c.EditComment(FIRST, REMARK, "Deep?"), [e.CommentEdited(REMARK, FIRST, "Deep?")], by=EDITOR),
+    Case(c.EditComment(FIRST, REMARK, "Deep?", ()), [e.CommentEdited(REMARK, FIRST, "Deep?")], by=EDITOR),
+    Case(c.EditComment(FIRST, REMARK, "Deeper?"), [e.CommentEdited(REMARK, FIRST, "Deeper?", (HIM,))], by=EDITOR),
     Case(c.EditComment(FIRST, REMARK, "Deep?", (HIM, HIM)), [], by=EDITOR),
     Case(
         c.EditComment(FIRST, REMARK, "Deeper?", (HIM,)),
@@ -66,7 +67,7 @@ REFUSED = [
     Case(c.AddComment(FIRST, "Yes", NEW_COMMENT, (HER, YOU)), errors.NotAMember(userIds=[YOU])),
     Case(
         c.AddComment(FIRST, "Yes", NEW_COMMENT, (HER, HIM)),
-        errors.LimitReached(limit="mentions", most=1),
+        errors.LimitReached(limit="mentions per text", most=1),
         limits={"MENTIONS_PER_TEXT": 1},
     ),
     Case(c.AddComment(FIRST, "Yes", NEW_COMMENT), errors.RoleTooLow(role="viewer", least="editor"), by=VIEWER),
@@ -78,7 +79,7 @@ REFUSED = [
     Case(c.EditComment(FIRST, REMARK, "Deeper?", (YOU,)), errors.NotAMember(userIds=[YOU]), by=EDITOR),
     Case(
         c.EditComment(FIRST, REMARK, "Deeper?", (ME, HIM)),
-        errors.LimitReached(limit="mentions", most=1),
+        errors.LimitReached(limit="mentions per text", most=1),
         by=EDITOR,
         limits={"MENTIONS_PER_TEXT": 1},
     ),

@@ -41,7 +41,7 @@ REFUSED = [
     Case(c.CreateLabel("New", label_id=URGENT), errors.IdTaken(labelId=URGENT), after=[e.LabelDeleted(URGENT)]),
     Case(
         c.CreateLabel("New", label_id=NEW_LABEL),
-        errors.LimitReached(limit="labels", most=2),
+        errors.LimitReached(limit="labels per project", most=2),
         limits={"LABELS_PER_PROJECT": 2},
     ),
     Case(c.CreateLabel("New", label_id=NEW_LABEL), errors.RoleTooLow(role="viewer", least="editor"), by=VIEWER),

@@ -100,7 +100,8 @@ REFUSED = [
     Case(c.AddMember("viewer"), errors.UserNotFound()),
     Case(c.AddMember("owner", HER), errors.AlreadyMember(role="editor")),
     Case(
-        c.AddMember("viewer", YOU), errors.LimitReached(limit="members", most=3), limits={"MEMBERS_PER_PROJECT": 3}
+        c.AddMember("viewer", YOU), errors.LimitReached(limit="members per project", most=3),
+        limits={"MEMBERS_PER_PROJECT": 3},
     ),
     Case(c.AddMember("viewer", YOU), errors.RoleTooLow(role="editor", least="owner"), by=EDITOR),
     Case(c.AddMember("viewer", YOU), errors.ProjectNotFound(), by=STRANGER),
@@ -120,7 +121,7 @@ REFUSED = [
         errors.IdTaken(invitationId=LINK),
         after=[e.InvitationRevoked(LINK)],
     ),
-    Case(INVITE, errors.LimitReached(limit="invitations", most=2), limits={"INVITATIONS_PER_PROJECT": 2}),
+    Case(INVITE, errors.LimitReached(limit="invitations per project", most=2), limits={"INVITATIONS_PER_PROJECT": 2}),
     Case(
         c.CreateInvitation("viewer", None, "2026-02-30", None, NEW_INVITATION, SECRET_HASH),
         errors.InvalidDate(value="2026-02-30"),
@@ -138,7 +139,7 @@ REFUSED = [
     Case(c.AcceptInvitation(BOUND, SECRET, SECRET_HASH), NO_WAY_IN, by=STRANGER),
     Case(
         ACCEPT,
-        errors.LimitReached(limit="members", most=3),
+        errors.LimitReached(limit="members per project", most=3),
         by=STRANGER,
         limits={"MEMBERS_PER_PROJECT": 3},
     ),

@@ -41,6 +41,19 @@ def created(*columns: e.Column, name: str = "Garden", description: str = "") -> 
 
 
 ACCEPTED = [
+    Case(
+        c.CreateProject("Garden", columns=("Готово", "完成", "To do", "to do!")),
+        [
+            created(
+                e.Column("column", "Готово"),
+                e.Column("column-2", "完成"),
+                e.Column("to-do", "To do"),
+                e.Column("to-do-2", "to do!"),
+            ),
+            BEGINS,
+        ],
+        since=[],
+    ),
     Case(c.CreateProject("Garden"), [created(*DEFAULT), BEGINS], since=[]),
     Case(c.CreateProject("Park", "Green"), [created(*DEFAULT, name="Park", description="Green"), BEGINS], since=[]),
     Case(c.CreateProject("Garden", columns=()), [created(), BEGINS], since=[]),
@@ -79,10 +92,15 @@ ACCEPTED = [
 REFUSED = [
     Case(c.CreateProject("Garden"), errors.IdTaken(projectId=PROJECT)),
     Case(c.CreateProject("Garden"), errors.IdTaken(projectId=PROJECT), by=STRANGER),
-    Case(c.CreateProject("G", columns=("To do", "to-do", "Done")), errors.DuplicateColumn(ids=["to-do"]), since=[]),
+    Case(
+        c.CreateProject("G", columns=(c.NewColumn("One", "a"), "Two", c.NewColumn("Three", "a"))),
+        errors.DuplicateColumn(ids=["a"]),
+        since=[],
+    ),
+    Case(c.CreateProject("G", with_tasks=True), errors.InvalidPayload(reason="withTasks goes with copyOf"), since=[]),
     Case(
         c.CreateProject("Garden", columns=("a", "b", "c")),
-        errors.LimitReached(limit="columns", most=2),
+        errors.LimitReached(limit="columns per project", most=2),
         limits={"COLUMNS_PER_PROJECT": 2},
         since=[],
     ),

@@ -90,6 +90,18 @@ CREATED = [
     ),
 ]  # fmt: skip
 EDITED = [
+    Case(c.EditTask(SECOND, add_labels=(LATER,), remove_labels=(URGENT,)), [e.TaskEdited(SECOND, labels=(LATER,))]),
+    Case(c.EditTask(FIRST, add_assignees=(HER,)), [e.TaskAssigned(FIRST, (HER,), (HER,))]),
+    Case(
+        c.EditTask(FIRST, add_assignees=(HER,), base_position=HEAD),
+        [e.TaskAssigned(FIRST, (HIM, HER), (HER,))],
+        after=[e.TaskAssigned(FIRST, (HIM,))],
+    ),
+    Case(c.EditTask(SECOND, add_labels=(URGENT,), remove_assignees=(YOU,)), []),
+    Case(
+        c.EditTasks((FIRST, SECOND), add_labels=(URGENT,), remove_assignees=(HIM,)),
+        [e.TaskEdited(FIRST, labels=(URGENT,)), e.TaskAssigned(SECOND, (HER,))],
+    ),
     Case(c.EditTask(FIRST, title="Dig deep"), [e.TaskEdited(FIRST, title="Dig deep")], by=EDITOR),
     Case(c.EditTask(FIRST, "Dig", "", (), "todo", labels=(), priority=None, due_date=None, estimate=None), []),
     Case(c.EditTask(FIRST), []),
@@ -226,11 +238,11 @@ def invalid(command: c.Command, day: str) -> Case:
     return Case(command, errors.InvalidDate(value=day))
 
 
-TOO_MANY_TASKS = errors.LimitReached(limit="tasks", most=3)
+TOO_MANY_TASKS = errors.LimitReached(limit="tasks per project", most=3)
 FEW_TASKS = {"TASKS_PER_PROJECT": 3}
-TOO_MANY_ASSIGNEES = errors.LimitReached(limit="assignees", most=1)
+TOO_MANY_ASSIGNEES = errors.LimitReached(limit="assignees per task", most=1)
 FEW_ASSIGNEES = {"ASSIGNEES_PER_TASK": 1}
-TOO_MANY_LABELS = errors.LimitReached(limit="labels of a task", most=1)
+TOO_MANY_LABELS = errors.LimitReached(limit="labels per task", most=1)
 FEW_LABELS = {"LABELS_PER_TASK": 1}
 NOT_THERE = errors.TaskNotFound()
 PUT_AWAY = errors.TaskIsArchived()
@@ -350,6 +362,11 @@ REFUSED = [
     Case(c.AssignTask(NOWHERE, ()), NOT_THERE),
     Case(c.AssignTask(ARCHIVED, ()), PUT_AWAY),
     Case(c.AssignTask(FIRST, (HER, YOU)), errors.NotAMember(userIds=[YOU])),
+    Case(
+        c.AssignTask(FIRST, (HER,), HEAD),
+        conflict("assignees", (HER,), (HIM,)),
+        after=[e.TaskAssigned(FIRST, (HIM,))],
+    ),
     Case(c.AssignTask(FIRST, (HER, HIM)), TOO_MANY_ASSIGNEES, limits=FEW_ASSIGNEES),
     Case(c.ArchiveTask(NOWHERE), NOT_THERE),
     Case(c.RestoreTask(NOWHERE), NOT_THERE),

@@ -16,11 +16,11 @@ class SendMessage(Base, frozen=True):
 
 
 class EditMessage(Base, frozen=True):
-    """Say it otherwise; one's own."""
+    """Say it otherwise; one's own. Who was mentioned stays so unless `mentions` says who is."""
 
     message_id: Id
     text: MessageText
-    mentions: tuple[Id, ...] = ()
+    mentions: tuple[Id, ...] | UnsetType = UNSET
 
 
 class DeleteMessage(Base, frozen=True):

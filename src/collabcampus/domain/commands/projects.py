@@ -184,3 +184,4 @@ class Original(Struct, frozen=True):
     columns: tuple[Column, ...]
     labels: tuple[tuple[str, str, str | None], ...]
     tasks: tuple[Copied, ...] = ()
+    description: str = ""

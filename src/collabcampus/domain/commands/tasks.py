@@ -42,7 +42,8 @@ class CreateTask(Base, frozen=True):
 
 
 class EditTask(Base, frozen=True):
-    """Change any editable field of a task, its place among them.
+    """Change any editable field of a task, its place among them; labels and assignees as a whole, or some added and
+    some removed.
 
     With `base_position`, what was changed by others since is not overwritten: EditConflict.
     """
@@ -61,6 +62,10 @@ class EditTask(Base, frozen=True):
     estimate: Estimate | UnsetType | None = UNSET
     cover: Color | UnsetType | None = UNSET
     base_position: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    add_labels: tuple[Id, ...] = ()
+    remove_labels: tuple[Id, ...] = ()
+    add_assignees: tuple[Id, ...] = ()
+    remove_assignees: tuple[Id, ...] = ()
 
 
 class MoveTask(Base, frozen=True):
@@ -82,7 +87,7 @@ class MoveTasks(Base, frozen=True):
 
 
 class EditTasks(Base, frozen=True):
-    """Change several tasks alike."""
+    """Change several tasks alike; labels and assignees as a whole, or some added and some removed."""
 
     task_ids: TaskIds
     assignees: tuple[Id, ...] | UnsetType = UNSET
@@ -93,13 +98,18 @@ class EditTasks(Base, frozen=True):
     estimate: Estimate | UnsetType | None = UNSET
     cover: Color | UnsetType | None = UNSET
     archived: bool | UnsetType = UNSET
+    add_labels: tuple[Id, ...] = ()
+    remove_labels: tuple[Id, ...] = ()
+    add_assignees: tuple[Id, ...] = ()
+    remove_assignees: tuple[Id, ...] = ()
 
 
 class AssignTask(Base, frozen=True):
-    """Say who a task's assignees are: all of them."""
+    """Say who a task's assignees are: all of them. With `base_position` as in EditTask."""
 
     task_id: Id
     assignees: tuple[Id, ...]
+    base_position: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
 
 
 class ArchiveTask(Base, frozen=True):
@@ -121,7 +131,8 @@ class DeleteTask(Base, frozen=True):
 
 
 class CopyTask(Base, frozen=True):
-    """Copy a task from where it is into this project: its words, dates, estimate and checklist."""
+    """Copy a task from where it is into this project: its words, dates, estimate and checklist; in its own project
+    its labels too."""
 
     door_fills = ("copied",)
     task_id: Id
@@ -168,12 +179,12 @@ class AddComment(Base, frozen=True):
 
 
 class EditComment(Base, frozen=True):
-    """Say it otherwise; one's own."""
+    """Say it otherwise; one's own. Who was mentioned stays so unless `mentions` says who is."""
 
     task_id: Id
     comment_id: Id
     text: CommentText
-    mentions: tuple[Id, ...] = ()
+    mentions: tuple[Id, ...] | UnsetType = UNSET
 
 
 class DeleteComment(Base, frozen=True):

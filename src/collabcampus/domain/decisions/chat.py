@@ -3,7 +3,7 @@
 from msgspec import UNSET
 
 from collabcampus.domain import commands as c
-from collabcampus.domain import errors, limits
+from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.decisions.checks import mentioned, others, unspent, within
 from collabcampus.domain.project import Actor, Project
@@ -26,7 +26,8 @@ def edit(command: c.EditMessage, project: Project, actor: Actor) -> list[e.Event
     message = _message(project, command.message_id)
     if message.author != actor.user_id:
         raise errors.NotYourOwn
-    mentions = mentioned(project, command.mentions, message.mentions)
+    wanted = message.mentions if command.mentions is UNSET else command.mentions
+    mentions = mentioned(project, wanted, message.mentions)
     if (command.text, mentions) == (message.text, message.mentions):
         return []
     return [e.MessageEdited(message.message_id, command.text, mentions, others(mentions, actor, message.mentions))]
@@ -51,7 +52,7 @@ def react(command: c.ReactToMessage, project: Project, actor: Actor) -> list[e.E
     rest = tuple(each for each in people if each != actor.user_id)
     reactions = {**message.reactions, command.emoji: (*rest, actor.user_id) if command.on else rest}
     reactions = {emoji: who for emoji, who in reactions.items() if who}
-    within("emojis", len(reactions), limits.EMOJIS_PER_MESSAGE)
+    within("EMOJIS_PER_MESSAGE", len(reactions))
     return [e.MessageReacted(message.message_id, reactions)]
 
 

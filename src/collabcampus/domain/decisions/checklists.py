@@ -17,7 +17,7 @@ def add(command: c.AddChecklistItem, project: Project) -> list[e.Event]:
     assert command.item_id is not UNSET, "a creation brings its id, or was given one at the door"
     task = open_task(project, command.task_id)
     unspent(project, project.items, command.item_id, "itemId")
-    within("checklist", len(task.checklist) + 1, limits.ITEMS_PER_CHECKLIST)
+    within("ITEMS_PER_CHECKLIST", len(task.checklist) + 1)
     spread, rank = _place(task, command.before, command.after)
     assert rank is not UNSET, "only one that is there already needs none"
     return [*spread, e.ChecklistItemAdded(command.item_id, task.task_id, command.text, command.done, rank)]

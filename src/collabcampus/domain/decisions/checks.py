@@ -13,10 +13,21 @@ from collabcampus.domain.things import Task
 T = TypeVar("T")
 
 
-def within(name: str, count: int, limit: int) -> None:
-    """LimitReached, which names the limit, where `count` is beyond it."""
-    if count > limit:
-        raise errors.LimitReached(limit=name, most=limit)
+def within(name: str, count: int) -> None:
+    """LimitReached, which names the limit as `docs/rules.md` does, where `count` is beyond the constant called so."""
+    most = getattr(limits, name)
+    if count > most:
+        raise errors.LimitReached(limit=name.lower().replace("_", " "), most=most)
+
+
+def merged(
+    whole: tuple[str, ...] | UnsetType, now: tuple[str, ...], added: tuple[str, ...], removed: tuple[str, ...]
+) -> tuple[str, ...] | UnsetType:
+    """A list as it is to be: the whole of it, or what it is now without some and with others. UNSET for neither."""
+    if not (added or removed):
+        return whole
+    kept = (each for each in (now if whole is UNSET else whole) if each not in removed)
+    return tuple(dict.fromkeys([*kept, *added]))
 
 
 def unless_same(wanted: T | UnsetType, now: T) -> T | UnsetType:
@@ -54,12 +65,10 @@ def unspent(project: Project, taken: Mapping[str, object], new_id: str, name: st
         raise errors.IdTaken(**{name: new_id})
 
 
-def members(
-    project: Project, given: Iterable[str], limit: str, most: int, already: Iterable[str] = ()
-) -> tuple[str, ...]:
+def members(project: Project, given: Iterable[str], limit: str, already: Iterable[str] = ()) -> tuple[str, ...]:
     """The people named, each once; NotAMember for a stranger who is not in `already`."""
     people = tuple(dict.fromkeys(given))
-    within(limit, len(people), most)
+    within(limit, len(people))
     strangers = [each for each in people if each not in project.members and each not in already]
     if strangers:
         raise errors.NotAMember(userIds=strangers)
@@ -68,7 +77,7 @@ def members(
 
 def mentioned(project: Project, given: Iterable[str], already: Iterable[str] = ()) -> tuple[str, ...]:
     """The members mentioned; who left may stay mentioned where they were."""
-    return members(project, given, "mentions", limits.MENTIONS_PER_TEXT, already)
+    return members(project, given, "MENTIONS_PER_TEXT", already)
 
 
 def others(people: Iterable[str], actor: Actor, known: Iterable[str] = ()) -> tuple[str, ...] | UnsetType:

@@ -3,21 +3,25 @@
 from msgspec import UNSET, UnsetType, structs
 
 from collabcampus.domain import commands as c
-from collabcampus.domain import errors, limits
+from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.decisions.checks import known_column, unless_same, within
 from collabcampus.domain.decisions.places import arriving
-from collabcampus.domain.decisions.projects import slug
+from collabcampus.domain.decisions.projects import free_slug
 from collabcampus.domain.project import Project
 
 
 def add(command: c.AddColumn, project: Project) -> list[e.Event]:
-    """One column more, under an id that no column has now."""
-    column_id = slug(command.name) if command.column_id is UNSET else command.column_id
+    """One column more, under an id that no column has now; by name alone, under a name that none has."""
+    ids = {each.id: each.name for each in project.columns}
+    column_id = command.column_id
+    if column_id is UNSET:
+        same = [each for each, name in ids.items() if name == command.name]
+        column_id = same[0] if same else free_slug(command.name, ids)
     column = e.Column(column_id, command.name, command.color, command.limit)
-    if any(each.id == column_id for each in project.columns):
-        raise errors.DuplicateColumn(ids=[column_id])
-    within("columns", len(project.columns) + 1, limits.COLUMNS_PER_PROJECT)
+    if column_id in ids:
+        raise errors.IdTaken(columnId=column_id)
+    within("COLUMNS_PER_PROJECT", len(project.columns) + 1)
     columns = _placed(project.columns, column, command.before, command.after)
     return [e.ColumnAdded(project.project_id, column_id, columns)]
 

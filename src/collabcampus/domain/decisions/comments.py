@@ -26,7 +26,8 @@ def edit(command: c.EditComment, project: Project, actor: Actor) -> list[e.Event
     comment = _comment(project, command.task_id, command.comment_id)
     if comment.author != actor.user_id:
         raise errors.NotYourOwn
-    mentions = mentioned(project, command.mentions, comment.mentions)
+    wanted = comment.mentions if command.mentions is UNSET else command.mentions
+    mentions = mentioned(project, wanted, comment.mentions)
     if (command.text, mentions) == (comment.text, comment.mentions):
         return []
     told = others(mentions, actor, comment.mentions)

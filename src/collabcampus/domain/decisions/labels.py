@@ -3,7 +3,7 @@
 from msgspec import UNSET
 
 from collabcampus.domain import commands as c
-from collabcampus.domain import errors, limits
+from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.decisions.checks import unless_same, unspent, within
 from collabcampus.domain.project import Project
@@ -13,7 +13,7 @@ def create(command: c.CreateLabel, project: Project) -> list[e.Event]:
     """A label more."""
     assert command.label_id is not UNSET, "a creation brings its id, or was given one at the door"
     unspent(project, project.labels, command.label_id, "labelId")
-    within("labels", len(project.labels) + 1, limits.LABELS_PER_PROJECT)
+    within("LABELS_PER_PROJECT", len(project.labels) + 1)
     return [e.LabelCreated(command.label_id, command.name, command.color)]
 
 

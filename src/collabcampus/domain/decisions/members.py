@@ -6,7 +6,7 @@ import hmac
 from msgspec import UNSET
 
 from collabcampus.domain import commands as c
-from collabcampus.domain import errors, limits, permissions
+from collabcampus.domain import errors, permissions
 from collabcampus.domain import events as e
 from collabcampus.domain.decisions.checks import end_of, others, real_day, unspent, within
 from collabcampus.domain.project import Actor, Project
@@ -24,7 +24,7 @@ def add(command: c.AddMember, project: Project, actor: Actor) -> list[e.Event]:
     if now:
         raise errors.AlreadyMember(role=now)
     _not_above(project.members[actor.user_id].role, command.role)
-    within("members", len(project.members) + 1, limits.MEMBERS_PER_PROJECT)
+    within("MEMBERS_PER_PROJECT", len(project.members) + 1)
     return [e.MemberAdded(command.user_id, command.role, others((command.user_id,), actor))]
 
 
@@ -64,14 +64,16 @@ def transfer(command: c.TransferOwnership, project: Project, actor: Actor) -> li
     return [*promoted, e.MemberRoleChanged(actor.user_id, "editor")]
 
 
-def invite(command: c.CreateInvitation, project: Project, actor: Actor) -> list[e.Event]:
+def invite(command: c.CreateInvitation, project: Project, actor: Actor, at: str) -> list[e.Event]:
     """A way in, for one address or for whoever has the link."""
     assert command.invitation_id is not UNSET, "a creation brings its id, or was given one at the door"
     assert command.secret_hash is not UNSET, "the door filled it in"
     unspent(project, project.invitations, command.invitation_id, "invitationId")
-    within("invitations", len(project.invitations) + 1, limits.INVITATIONS_PER_PROJECT)
+    within("INVITATIONS_PER_PROJECT", sum(_in_force(each, at) for each in project.invitations.values()) + 1)
     _not_above(project.members[actor.user_id].role, command.role)
     real_day(command.expires_at)
+    if command.expires_at is not None and end_of(command.expires_at) <= at:
+        raise errors.InvalidDate(value=command.expires_at)
     address = None if command.address_digest is UNSET else command.address_digest
     invited = () if command.invited is UNSET else (command.invited,)
     return [
@@ -101,7 +103,7 @@ def accept(command: c.AcceptInvitation, project: Project, actor: Actor, at: str)
         return []
     if not _in_force(invitation, at):
         raise errors.InvitationNotFound
-    within("members", len(project.members) + 1, limits.MEMBERS_PER_PROJECT)
+    within("MEMBERS_PER_PROJECT", len(project.members) + 1)
     return [
         e.InvitationAccepted(invitation.invitation_id, actor.user_id, invitation.uses + 1),
         e.MemberAdded(actor.user_id, invitation.role),
@@ -115,7 +117,9 @@ def _meant_for(command: c.AcceptInvitation, invitation: Invitation) -> bool:
 
 
 def _in_force(invitation: Invitation, at: str) -> bool:
-    return (invitation.max_uses is None or invitation.uses < invitation.max_uses) and (
+    """An address comes in once: whoever was removed is not invited any more."""
+    most = 1 if invitation.address_digest else invitation.max_uses
+    return (most is None or invitation.uses < most) and (
         invitation.expires_at is None or at < end_of(invitation.expires_at)
     )
 

@@ -1,6 +1,8 @@
 """Projects themselves: beginning, naming, putting away."""
 
 import re
+from collections.abc import Collection
+from itertools import count
 
 from msgspec import UNSET
 
@@ -25,19 +27,23 @@ def create(command: c.CreateProject, project: Project, actor: Actor) -> list[e.E
         raise errors.IdTaken(projectId=project.project_id)
     if sum(each is not UNSET for each in (command.columns, command.template, command.copy_of)) > 1:
         raise errors.InvalidPayload(reason="columns, template and copyOf: one of them is enough")
+    if command.with_tasks and command.copy_of is UNSET:
+        raise errors.InvalidPayload(reason="withTasks goes with copyOf")
     if command.copy_of is not UNSET and command.original is UNSET:
         raise errors.ProjectNotFound
     original = c.Original(DEFAULT_COLUMNS, ()) if command.original is UNSET else command.original
-    columns = original.columns if command.columns is UNSET else tuple(map(_column, command.columns))
-    within("columns", len(columns), limits.COLUMNS_PER_PROJECT)
+    columns = original.columns if command.columns is UNSET else _columns(command.columns)
+    within("COLUMNS_PER_PROJECT", len(columns))
     ids = [column.id for column in columns]
     if len(set(ids)) < len(ids):
         raise errors.DuplicateColumn(ids=sorted({each for each in ids if ids.count(each) > 1}))
+    copies = [event for each in original.tasks for event in copied(each, each.original.status, each.original.rank)]
+    description = command.description or original.description
     return [
-        e.ProjectCreated(project.project_id, command.name, command.description, columns),
+        e.ProjectCreated(project.project_id, command.name, description, columns),
         e.MemberAdded(actor.user_id, "owner"),
         *(e.LabelCreated(*label) for label in original.labels),
-        *(event for each in original.tasks for event in copied(each, each.original.status, each.original.rank)),
+        *copies,
     ]
 
 
@@ -76,13 +82,20 @@ def restore(project: Project) -> list[e.Event]:
     return [e.ProjectRestored(project.project_id)] if project.archived else []
 
 
-def _column(given: str | c.NewColumn) -> e.Column:
-    if isinstance(given, str):
-        return e.Column(slug(given), given)
-    return e.Column(slug(given.name) if given.id is UNSET else given.id, given.name)
+def _columns(given: tuple[str | c.NewColumn, ...]) -> tuple[e.Column, ...]:
+    """With ids made of the names where none are given: another one where it is taken."""
+    named = [c.NewColumn(each) if isinstance(each, str) else each for each in given]
+    ids = [each.id for each in named if each.id is not UNSET]
+    columns = []
+    for each in named:
+        if each.id is UNSET:
+            ids.append(free_slug(each.name, ids))
+        columns.append(e.Column(ids[-1] if each.id is UNSET else each.id, each.name))
+    return tuple(columns)
 
 
-def slug(name: str) -> str:
-    """A column's id, made of its name."""
-    made = _NOT_SLUG.sub("-", name.lower())[: limits.COLUMN_ID_LENGTH].strip("-")
-    return made or "column"
+def free_slug(name: str, taken: Collection[str]) -> str:
+    """A column's id, made of its name, that no other has: `done`, `done-2`."""
+    made = _NOT_SLUG.sub("-", name.lower())[: limits.COLUMN_ID_LENGTH - 4].strip("-") or "column"
+    numbered = (f"{made}-{n}" for n in count(2))
+    return made if made not in taken else next(each for each in numbered if each not in taken)

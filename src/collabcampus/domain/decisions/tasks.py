@@ -1,17 +1,18 @@
 """Tasks: made, edited, assigned, moved, put away, copied."""
 
-from typing import Any
+from typing import Any, TypeVar
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, structs
 
 from collabcampus.domain import commands as c
-from collabcampus.domain import errors, limits, ranks
+from collabcampus.domain import errors, ranks
 from collabcampus.domain import events as e
 from collabcampus.domain.decisions import places, projects
 from collabcampus.domain.decisions.checks import (
     end_of,
     known_column,
     members,
+    merged,
     open_task,
     others,
     real_day,
@@ -44,13 +45,16 @@ def create(command: c.CreateTask, project: Project, actor: Actor) -> list[e.Even
 
 
 def copy(command: c.CopyTask, project: Project) -> list[e.Event]:
-    """A task like one elsewhere, with its checklist; people and labels are another project's."""
+    """A task like another, with its checklist; its labels where they are this project's, and nobody assigned."""
     copied = command.copied
     if copied is UNSET:
         raise errors.TaskNotFound
     unspent(project, project.tasks, copied.task_id, "taskId")
     status = _arrives_in(project, command.status)
     spread, rank = places.new_rank(project, status, UNSET, UNSET)
+    if copied.original.task_id in project.tasks:
+        kept = tuple(each for each in copied.original.labels if each in project.labels)
+        copied = structs.replace(copied, labels=kept)
     return [*spread, *projects.copied(copied, status, rank)]
 
 
@@ -59,9 +63,10 @@ def edit(command: c.EditTask, project: Project, actor: Actor) -> list[e.Event]:
     task = open_task(project, command.task_id)
     status = task.status if command.status is UNSET else command.status
     known_column(project, status)
-    decided = _edited(command, _VALUES, project, task)
-    if command.assignees is not UNSET:
-        decided += assign(project, task, command.assignees, actor)
+    whole = _whole(command, task)
+    decided = _edited(whole, _VALUES, project, task)
+    if whole.assignees is not UNSET:
+        decided += assign(project, task, whole.assignees, actor)
     decided += places.move(project, task, status, command.before, command.after)
     if command.base_position is not UNSET:
         _require_unchanged(command, command.base_position, project, task)
@@ -73,9 +78,10 @@ def edit_many(command: c.EditTasks, project: Project, actor: Actor) -> list[e.Ev
     decided: list[e.Event] = []
     for task_id in dict.fromkeys(command.task_ids):
         task = open_task(project, task_id) if command.archived is UNSET else task_of(project, task_id)
-        changes = _edited(command, _ALIKE, project, task)
-        if command.assignees is not UNSET:
-            changes += assign(project, task, command.assignees, actor)
+        whole = _whole(command, task)
+        changes = _edited(whole, _ALIKE, project, task)
+        if whole.assignees is not UNSET:
+            changes += assign(project, task, whole.assignees, actor)
         if command.archived is True and task.archived and changes:
             raise errors.TaskIsArchived
         decided += changes
@@ -106,6 +112,15 @@ def move_many(command: c.MoveTasks, project: Project) -> list[e.Event]:
         if not task_ids:
             return []
     return places.arriving(project, task_ids, command.status, command.before, command.after)
+
+
+def reassign(command: c.AssignTask, project: Project, actor: Actor) -> list[e.Event]:
+    """All of a task's assignees."""
+    task = open_task(project, command.task_id)
+    decided = assign(project, task, command.assignees, actor)
+    if command.base_position is not UNSET:
+        _require_unchanged(command, command.base_position, project, task)
+    return decided
 
 
 def assign(project: Project, task: Task, people: tuple[str, ...], actor: Actor) -> list[e.Event]:
@@ -150,7 +165,7 @@ def remind(command: c.RemindDue, project: Project) -> list[e.Event]:
 
 
 def _restored(project: Project, task_ids: list[str]) -> list[e.Event]:
-    within("tasks", project.open_tasks + len(task_ids), limits.TASKS_PER_PROJECT)
+    within("TASKS_PER_PROJECT", project.open_tasks + len(task_ids))
     known = {column.id for column in project.columns}
     decided: list[e.Event] = []
     ends: dict[str, str] = {}
@@ -167,13 +182,23 @@ def _restored(project: Project, task_ids: list[str]) -> list[e.Event]:
 
 
 def _arrives_in(project: Project, status: str | UnsetType) -> str:
-    within("tasks", project.open_tasks + 1, limits.TASKS_PER_PROJECT)
+    within("TASKS_PER_PROJECT", project.open_tasks + 1)
     if status is UNSET:
         if not project.columns:
             raise errors.ColumnNotFound
         return project.columns[0].id
     known_column(project, status)
     return status
+
+
+W = TypeVar("W", c.EditTask, c.EditTasks)
+
+
+def _whole(command: W, task: Task) -> W:
+    """The command with whole lists, where it adds to what a task has, or takes of it."""
+    labels = merged(command.labels, task.labels, command.add_labels, command.remove_labels)
+    assignees = merged(command.assignees, task.assignees, command.add_assignees, command.remove_assignees)
+    return structs.replace(command, labels=labels, assignees=assignees)
 
 
 def _edited(command: Any, names: tuple[str, ...], project: Project, task: Task) -> list[e.Event]:
@@ -189,14 +214,14 @@ def _edited(command: Any, names: tuple[str, ...], project: Project, task: Task) 
     return [e.TaskEdited(task.task_id, **changed)] if changed else []
 
 
-def _require_unchanged(command: c.EditTask, base: int, project: Project, task: Task) -> None:
+def _require_unchanged(command: c.EditTask | c.AssignTask, base: int, project: Project, task: Task) -> None:
     """EditConflict, with both values, for each field that is to change and was changed after `base`."""
     set_at = project.set_at.get(task.task_id, {})
     fields = [
         {"field": c.camel(name), "yours": wanted, "theirs": getattr(task, name), "position": set_at[name]}
         for name in (*_VALUES, "assignees", "status")
         if set_at.get(name, 0) > base
-        and (wanted := _each_once(getattr(command, name))) not in (UNSET, getattr(task, name))
+        and (wanted := _each_once(getattr(command, name, UNSET))) not in (UNSET, getattr(task, name))
     ]
     if fields:
         raise errors.EditConflict(fields=fields)
@@ -207,12 +232,12 @@ def _each_once(value: Any) -> Any:
 
 
 def _assignees(project: Project, people: tuple[str, ...], already: tuple[str, ...] = ()) -> tuple[str, ...]:
-    return members(project, people, "assignees", limits.ASSIGNEES_PER_TASK, already)
+    return members(project, people, "ASSIGNEES_PER_TASK", already)
 
 
 def _labels(project: Project, given: tuple[str, ...]) -> tuple[str, ...]:
     labels = tuple(dict.fromkeys(given))
-    within("labels of a task", len(labels), limits.LABELS_PER_TASK)
+    within("LABELS_PER_TASK", len(labels))
     for each in labels:
         if each not in project.labels:
             raise errors.LabelNotFound(labelId=each)
