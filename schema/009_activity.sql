@@ -5,6 +5,8 @@ CREATE FUNCTION thing(key text, data json) RETURNS text LANGUAGE sql IMMUTABLE P
 RETURN coalesce(data ->> 'taskId', key);
 
 CREATE INDEX events_by_thing ON events (project_id, thing(key, data), position);
+-- Those are about many things: rare, and found without reading the rest.
+CREATE INDEX events_of_rebalances ON events (project_id, position) WHERE type = 'ColumnRebalanced';
 
 -- Registers a projection that is a view of the log: nothing is kept, nothing is rebuilt.
 CREATE PROCEDURE show_projection(name text, shown text) LANGUAGE plpgsql AS $$

@@ -18,18 +18,17 @@ _SUBJECTS: dict[type[c.Command], str] = {
     c.ChangeMember: "user_id",
     c.TransferOwnership: "user_id",
     c.EditLabel: "label_id",
-    c.EditComment: "comment_id",
+    c.EditComment: "task_id",
     c.EditMessage: "message_id",
     c.ReactToMessage: "message_id",
 }
 """Commands whose answer is made of the events about one thing alone, and the field that names it."""
 _ABOUT_PROJECT = (c.CreateProject, c.EditProject, c.RestoreProject, c.AcceptInvitation)
 _ABOUT_COLUMNS = (c.AddColumn, c.EditColumn, c.MoveColumn, c.RemoveColumn)
-_ON_TASKS = ("ChecklistItemAdded", "ChecklistItemEdited", "ChecklistItemRemoved", "CommentAdded", "CommentDeleted")
-_OF_COLUMNS = tuple(
-    kind.__name__ for kind in (e.ProjectCreated, e.ColumnAdded, e.ColumnEdited, e.ColumnMoved, e.ColumnRemoved)
+_OF_PROJECT = tuple(
+    kind.__name__
+    for kind in (*get_args(e.Administrative), e.ColumnAdded, e.ColumnEdited, e.ColumnMoved, e.ColumnRemoved)
 )
-_OF_PROJECT = (*(kind.__name__ for kind in get_args(e.Administrative)), *_OF_COLUMNS)
 
 
 async def catch_up(database: Database, live: LiveProject[Any]) -> None:
@@ -66,18 +65,17 @@ async def _subjects_past(
     database: Database, project_id: str, command: c.Command, own: list[e.Recorded], position: int
 ) -> list[e.Recorded]:
     if subject := _SUBJECTS.get(type(command)):
-        return await read.events_of(database, project_id, position, keys=(getattr(command, subject),))
+        return await read.events_of(database, project_id, position, things=(getattr(command, subject),))
     match command:
         case c.EditTask() | c.MoveTask() | c.AssignTask() | c.ArchiveTask() | c.RestoreTask():
             return await read.events_of(
-                database, project_id, position, keys=(command.task_id,), types=(*_ON_TASKS, "ColumnRebalanced")
+                database, project_id, position, things=(command.task_id,), types=("ColumnRebalanced",)
             )
         case c.AddChecklistItem() | c.EditChecklistItem():
-            keys = (command.task_id, own[-1].event.key if own else str(command.item_id))
-            return await read.events_of(database, project_id, position, keys=keys)
+            return await read.events_of(database, project_id, position, things=(command.task_id,))
         case _ if isinstance(command, _ABOUT_PROJECT):
             return await read.events_of(database, project_id, position, types=_OF_PROJECT)
         case _ if isinstance(command, _ABOUT_COLUMNS):
-            return await read.events_of(database, project_id, position, types=_OF_COLUMNS)
+            return await read.events_of(database, project_id, position, things=(project_id,))
         case _:
             return own

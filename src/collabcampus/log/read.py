@@ -65,16 +65,21 @@ async def answered(database: Database, project_id: str, command_ids: Sequence[st
 
 
 async def events_of(
-    database: Database, project_id: str, until: int, *, keys: Sequence[str] = (), types: Sequence[str] = ()
+    database: Database, project_id: str, until: int, *, things: Sequence[str] = (), types: Sequence[str] = ()
 ) -> list[e.Recorded]:
-    """A project's events up to a position that are about these keys or of these types, oldest first."""
+    """A project's events up to a position that are about these things or of these types, oldest first.
+
+    The types are constants of ours, never made of input: in the text, an index for some of them can be used.
+    """
+    listed = ", ".join(f"'{each}'" for each in types) or "NULL"
     rows = await database.fetch(
-        f"SELECT {_COLUMNS} FROM events WHERE project_id = %s AND position <= %s "  # noqa: S608 - a constant
-        "AND (key = ANY(%s) OR type = ANY(%s)) ORDER BY position",
-        project_id,
-        until,
-        list(keys),
-        list(types),
+        f"""
+        SELECT {_COLUMNS} FROM events
+        WHERE project_id = %s AND position <= %s AND thing(key, data) = ANY(%s)
+        UNION SELECT {_COLUMNS} FROM events WHERE project_id = %s AND position <= %s AND type IN ({listed})
+        ORDER BY position
+        """,  # noqa: S608 - constants
+        *(project_id, until, list(things), project_id, until),
     )
     return [_recorded(row) for row in rows]
 
