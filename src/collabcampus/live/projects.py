@@ -105,7 +105,7 @@ class Projects(Generic[F]):
 
         Without a project a creation makes one, and a task's id finds its own. A commandId that was answered
         before gets the same answer; `asked` is what the client sent, where the door has completed it. `expected` is
-        the position the client wants the project to be at: StalePosition otherwise. A Refused for all that is declined.
+        the position the client wants the project to be at: StalePosition otherwise. A Refused for what is declined.
         """
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         done: Done = partial(resolve, answered)
