@@ -150,7 +150,8 @@ def _told_messages() -> Iterator[tuple[str, Any]]:
 def _schemas() -> dict[str, Any]:
     kinds = dict.fromkeys(_all(asked().values())) | dict.fromkeys(_all(heard().values())) | {told.Refusal: None}
     _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
-    components["Error"]["properties"]["code"] = {"type": "string", "enum": codes()}
+    for name in ("Error", "Reason"):
+        components[name]["properties"]["code"] = {"type": "string", "enum": codes()}
     components["ProjectResumed"]["properties"]["events"]["items"] = _missed()
     return components
 

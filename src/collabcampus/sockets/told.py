@@ -17,7 +17,13 @@ from collabcampus.domain.types import Id, Role
 from collabcampus.live import views
 from collabcampus.sockets.frames import of_event
 
-Moment = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds", extra_json_schema={"format": "date-time"})]
+Moment = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$(?!\n)", description="RFC 3339, UTC, milliseconds",
+        extra_json_schema={"format": "date-time"},
+    ),
+]  # fmt: skip
 Position = Annotated[int, Meta(ge=0, description="Of an event in its project; the cursor that clients hold")]
 Code = Annotated[str, Meta(pattern=r"^[a-z]+(_[a-z]+)*$")]
 Yes = Annotated[bool, Meta(extra_json_schema={"const": True})]
@@ -170,11 +176,17 @@ class CommandRejected(_Told, frozen=True):
     command_id: Id | UnsetType = UNSET
 
 
+class Reason(_Told, frozen=True):
+    """Why a connection was refused, for programs."""
+
+    code: Code
+
+
 class ConnectError(_Told, frozen=True):
     """Why a connection was refused. Not an event: the client library's `connect_error`."""
 
     message: str
-    data: Error
+    data: Reason
 
 
 class Resync(_Told, frozen=True):
