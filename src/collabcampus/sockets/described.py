@@ -72,6 +72,7 @@ def heard() -> dict[str, tuple[type[Struct], ...]]:
     return {**_TOLD, **{name: tuple(kinds) for name, kinds in told.frames_of_events().items()}}
 
 
+@cache
 def as_json() -> bytes:
     """The description as it is served."""
     return json.dumps(asyncapi(), ensure_ascii=False).encode()
