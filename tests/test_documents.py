@@ -104,6 +104,12 @@ process.once("unhandledRejection", (error) => {
 """What goes on with the client of docs/clients.md: its board is what the server shows."""
 
 
+def test_every_block_of_the_clients_page_is_in_a_language_that_is_run_here() -> None:
+    opened = re.findall(r"^```(.+)$", (ROOT / "docs" / "clients.md").read_text(), re.MULTILINE)
+
+    assert set(opened) == {"js", "python", "sh"}
+
+
 @needs_node
 def test_the_javascript_client_keeps_the_servers_board(demo: Server, tmp_path: Path) -> None:
     code = "\n".join(blocks("docs/clients.md", "js")).replace(SHOWN_ADDRESS, demo.url)
