@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,114 @@ def test_the_readmes_seven_steps_run_as_they_stand(demo: Server, tmp_path: Path)
     assert lines[0] == "Connected! Demo Student"
     assert lines[1].startswith("Term project: 5 tasks, 1 member")
     assert lines[-2:] == ["done", "Done!"]
+
+
+COMPARE = """
+const seen = async () => (await fetch(`${SERVER}/api/projects/${projectId}/board`, { headers: bearer })).json();
+const bearer = { authorization: `Bearer ${session.token}` };
+while (!board) await new Promise((later) => setTimeout(later, 10));
+await renew();
+
+const { taskId } = await ask("create_task", { projectId, title: "Try it" });
+const { taskId: second } = await ask("create_task", { projectId, title: "Again", before: taskId });
+const { labelId } = await ask("create_label", { projectId, name: "Urgent" });
+const { labelId: passing } = await ask("create_label", { projectId, name: "Passing" });
+await ask("edit_task", { taskId, labels: [labelId, passing], description: "All of it" });
+await ask("edit_label", { projectId, labelId, color: "#00ff00" });
+await ask("delete_label", { projectId, labelId: passing });
+const { itemId } = await ask("add_checklist_item", { taskId, text: "Read" });
+const { itemId: other } = await ask("add_checklist_item", { taskId, text: "Write", before: itemId });
+await ask("edit_checklist_item", { taskId, itemId, done: true, before: other });
+await ask("remove_checklist_item", { taskId, itemId: other });
+const { commentId } = await ask("add_comment", { taskId, text: "Well" });
+await ask("add_comment", { taskId, text: "Good" });
+await ask("delete_comment", { taskId, commentId });
+await ask("add_column", { projectId, name: "Review", after: "todo" });
+await ask("archive_task", { taskId: second });
+await ask("send_message", { projectId, text: "Hello" });
+
+const moving = move(taskId, "review");
+console.log("at once:", shown(board.tasks.get(taskId)).status, "not yet:", board.tasks.get(taskId).status);
+const moved = await moving;
+console.log("then:", board.tasks.get(taskId).status, pending.size);
+console.log("refused:", await move(taskId, "nowhere").catch((error) => error.code), pending.size);
+
+socket.disconnect();
+await fetch(`${SERVER}/api/tasks/${second}/restore`, { method: "POST", headers: bearer });
+const away = await fetch(`${SERVER}/api/tasks/${taskId}`, { method: "DELETE", headers: bearer });
+const { position } = await away.json();
+const resumed = new Promise((heard) => socket.once("project_joined", heard));
+socket.connect();
+console.log("missed:", (await resumed).events.length, board.position === position);
+
+socket.off("task_updated", take); // as if one frame were lost
+const lost = new Promise((heard) => socket.once("task_updated", heard));
+await ask("create_task", { projectId, title: "A gap" });
+await lost;
+socket.on("task_updated", take);
+await ask("create_task", { projectId, title: "After it" });
+const { tasks, columns, labels, position: head } = await seen();
+while (board.position < head) await new Promise((later) => setTimeout(later, 10));
+assert.deepEqual(columns.flatMap(({ id }) => board.column(id)), tasks);
+assert.deepEqual(board.columns, columns);
+assert.deepEqual([...board.labels.values()], labels);
+
+session.token = "nonsense";
+socket.disconnect().connect();
+process.once("unhandledRejection", (error) => {
+  console.log("let in no more:", error.data.code);
+  process.exit(0);
+});
+"""
+"""What goes on with the client of docs/clients.md: its board is what the server shows."""
+
+
+def test_every_block_of_the_clients_page_is_in_a_language_that_is_run_here() -> None:
+    opened = re.findall(r"^```(.+)$", (ROOT / "docs" / "clients.md").read_text(), re.MULTILINE)
+
+    assert set(opened) == {"js", "python", "sh"}
+
+
+@needs_node
+def test_the_javascript_client_keeps_the_servers_board(demo: Server, tmp_path: Path) -> None:
+    code = "\n".join(blocks("docs/clients.md", "js")).replace(SHOWN_ADDRESS, demo.url)
+    (tmp_path / "node_modules").symlink_to(JS / "node_modules")
+    script = tmp_path / "client.mjs"
+    script.write_text('import assert from "node:assert/strict";\n' + code + COMPARE)
+
+    done = subprocess.run(["node", str(script)], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "at once: review not yet: todo",
+        "then: review 0",
+        "refused: column_not_found 0",
+        "missed: 2 true",
+        "let in no more: token_invalid",
+    ]
+
+
+def test_the_python_client_follows(demo: Server, tmp_path: Path) -> None:
+    (code,) = blocks("docs/clients.md", "python")
+    script = tmp_path / "client.py"
+    script.write_text(code.replace(SHOWN_ADDRESS, demo.url))
+
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+def test_a_shell_joins_a_project(demo: Server) -> None:
+    (code,) = blocks("docs/clients.md", "sh")
+
+    done = subprocess.run(
+        ["sh", "-eu", "-c", code.replace(SHOWN_ADDRESS, demo.url)], capture_output=True, text=True, timeout=60
+    )
+
+    assert done.returncode == 0, done.stderr
+    kinds = [line.partition("{")[0] for line in done.stdout.splitlines()]
+    assert kinds == ["40", '42["welcome",', "431[", '42["project_joined",']
 
 
 def test_every_command_that_is_shown_exists() -> None:

@@ -25,6 +25,7 @@ from psycopg.conninfo import make_conninfo
 from collabcampus.domain.errors import Busy
 from collabcampus.embedded import Cluster, find_binaries
 from collabcampus.http import api
+from collabcampus.http.documents import published
 from collabcampus.http.door import Door
 from collabcampus.identity import SESSIONS_CHANNEL, Identity
 from collabcampus.live.bus import Bus
@@ -36,6 +37,7 @@ from collabcampus.log.database import POOL_MAX, Database
 from collabcampus.log.follow import HEADS, PostgresBus, parse_heads
 from collabcampus.log.migrate import migrate
 from collabcampus.settings import BODY_LIMIT, Settings
+from collabcampus.sockets import described, manual
 from collabcampus.sockets.frames import Frame, SocketFrames
 from collabcampus.sockets.gateway import Gateway
 from collabcampus.sockets.handover import Colleagues, MovingProtocol, session_prefix
@@ -176,7 +178,11 @@ class Application:
     def http(self) -> Litestar:
         """The HTTP side alone."""
         door = Door(self.database, self.projects, self.identity)
-        return api.build(door, self._ready, origins=self.settings.origins, body_limit=BODY_LIMIT)
+        documents = [
+            published("/schema/asyncapi.json", "application/json", described.as_json),
+            published("/schema/sockets", "text/html", manual.page),
+        ]
+        return api.build(door, self._ready, origins=self.settings.origins, body_limit=BODY_LIMIT, documents=documents)
 
     def _heads(self, payload: str) -> None:
         for project_id, position in parse_heads(payload):

@@ -1,4 +1,5 @@
-"""What is published and generated from the code: JSON Schema of events and commands, OpenAPI, and the rules.
+"""What is published and generated from the code: JSON Schema of events and commands, OpenAPI, AsyncAPI, the rules and
+the errors.
 
 `python -m collabcampus.contracts ROOT` writes them; a test holds that the files are what this writes.
 """
@@ -13,9 +14,10 @@ import msgspec
 from collabcampus.app import Application
 from collabcampus.domain.commands import COMMANDS
 from collabcampus.domain.events import EVENT_TYPES
+from collabcampus.refusals import refusals
 from collabcampus.rules import rules
 from collabcampus.settings import Settings
-from collabcampus.sockets import payloads
+from collabcampus.sockets import described, payloads
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -23,12 +25,17 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def contracts() -> dict[str, str]:
     """Paths from the project's root, and the contents there."""
     commands = {name: payloads.shape(kind) for name, kind in COMMANDS.items()}
-    written = {"events.json": _schemas(EVENT_TYPES), "commands.json": _schemas(commands), "openapi.json": _openapi()}
+    written = {
+        "events.json": _schemas(EVENT_TYPES),
+        "commands.json": _schemas(commands),
+        "openapi.json": _openapi(),
+        "asyncapi.json": described.asyncapi(),
+    }
     schemas = {
         f"schema/contracts/{name}": json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         for name, content in written.items()
     }
-    return {**schemas, "docs/rules.md": rules()}
+    return {**schemas, "docs/rules.md": rules(), "docs/errors.md": refusals()}
 
 
 def _schemas(kinds: dict[str, Any]) -> dict[str, Any]:

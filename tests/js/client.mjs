@@ -1,5 +1,5 @@
-// Small helpers around the unmodified client from npm.
-import { io } from "socket.io-client";
+// Small helpers around the unmodified client from npm: the newest that is installed, or the one in SOCKET_IO_CLIENT.
+const { io } = await import(process.env.SOCKET_IO_CLIENT ?? "socket.io-client");
 
 export const PASSWORD = "a long enough password";
 
@@ -61,7 +61,14 @@ export class Client {
     return this.heard.filter(([name]) => name === event).map(([, payload]) => payload);
   }
 
-  ask(event, payload) {
-    return this.socket.timeout(5000).emitWithAck(event, payload);
+  /** The acknowledgement; `timeout` and `emitWithAck` came after 4.0. */
+  ask(event, payload, within = 5000) {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`${event} was not answered`)), within);
+      this.socket.emit(event, payload, (answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      });
+    });
   }
 }

@@ -1,11 +1,13 @@
 """The Litestar application: every controller, errors as problems, OpenAPI served at `/schema`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
 from litestar.middleware import DefineMiddleware
 
 from collabcampus.http import access, described, problems
@@ -44,14 +46,16 @@ CONTROLLERS = (
 )
 
 
-def build(door: Door, ready: Ready, *, origins: tuple[str, ...], body_limit: int) -> Litestar:
-    """The HTTP side; `origins` may call it from a browser, `body_limit` is in bytes."""
+def build(
+    door: Door, ready: Ready, *, origins: tuple[str, ...], body_limit: int, documents: Sequence[HTTPRouteHandler] = ()
+) -> Litestar:
+    """The HTTP side; `origins` may call it from a browser, `body_limit` is in bytes, `documents` come beside."""
 
     def provide(value: Any) -> Provide:
         return Provide(lambda: value, sync_to_thread=False)
 
     application = Litestar(
-        route_handlers=CONTROLLERS,
+        route_handlers=[*CONTROLLERS, *documents],
         dependencies={
             "door": provide(door),
             "identity": provide(door.identity),

@@ -21,7 +21,7 @@ _STATUS: dict[type[errors.Refused], int] = {
     errors.Busy: 503,
     errors.Invalid: 422,
 }
-_CODES = {
+OF_HTTP = {
     400: "bad_request",
     401: "token_missing",
     404: "not_found",
@@ -29,6 +29,7 @@ _CODES = {
     413: "body_too_large",
     415: "unsupported_media_type",
 }
+"""Codes of what no command was read from, by status."""
 _logger = structlog.get_logger(__name__)
 
 
@@ -41,14 +42,18 @@ def _problem(status: int, code: str, title: str, extra: dict[str, Any]) -> Probl
     )
 
 
+def status_of(refused: type[errors.Refused]) -> int:
+    """The status of a kind of refusal."""
+    return next((status for kind, status in _STATUS.items() if issubclass(refused, kind)), 422)
+
+
 def of_refused(refused: errors.Refused) -> ProblemDetailsException:
     """The problem of a declined command."""
-    status = next((status for kind, status in _STATUS.items() if isinstance(refused, kind)), 422)
-    return _problem(status, refused.code, refused.message, refused.details)
+    return _problem(status_of(type(refused)), refused.code, refused.message, refused.details)
 
 
 def _of_http(error: HTTPException) -> ProblemDetailsException:
-    code = _CODES.get(error.status_code, "internal_error" if error.status_code >= 500 else "bad_request")
+    code = OF_HTTP.get(error.status_code, "internal_error" if error.status_code >= 500 else "bad_request")
     title = error.detail if error.status_code < 500 else "The server failed."
     return _problem(error.status_code, code, title.partition(" for ")[0], {})
 

@@ -19,7 +19,7 @@ MESSAGES_SHOWN = 50
 Names = Mapping[str, str]
 """People's names by user id: they belong to the accounts and not to the log."""
 
-_PRIVATE = ("secretHash", "addressDigest", "notifies")
+PRIVATE = ("secretHash", "addressDigest", "notifies")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -108,7 +108,7 @@ def changes(recorded: e.Recorded) -> bytes:
     if not isinstance(recorded.event, e.InvitationCreated):
         return recorded.data
     values = msgspec.to_builtins(recorded.event)
-    return _encode({name: value for name, value in values.items() if name not in _PRIVATE})
+    return _encode({name: value for name, value in values.items() if name not in PRIVATE})
 
 
 def latest_messages(shown: Project) -> list[Message]:
