@@ -49,15 +49,19 @@ def _refuse_constant(name: str) -> None:
 
 
 class Asked(Struct, frozen=True, eq=False):
-    """An event a client sent, its arguments well-formed JSON, and the acknowledgement it wants, if any."""
+    """An event a client sent, its arguments well-formed JSON, and the acknowledgement it wants, if any.
+
+    Where an argument holds `{"_placeholder": true, "num": n}`, one of `attachments` belongs.
+    """
 
     event: str
     arguments: tuple[msgspec.Raw, ...]
     ack_id: int | None
+    attachments: tuple[bytes, ...] = ()
 
 
 class Incoming(Struct, frozen=True, eq=False):
-    """A well-formed packet from a client that is no event."""
+    """A well-formed packet from a client that is no event of the main namespace; an event's data is an Asked."""
 
     kind: int
     namespace: str
@@ -77,8 +81,9 @@ def read(data: str | bytes) -> Asked | Incoming:
 
 
 def _read(kind: str, namespace: str | None, ack_id: str, rest: str) -> Asked | Incoming:
-    if kind == "2" and (namespace or MAIN) == MAIN:
-        return _event(rest, int(ack_id) if ack_id else None)
+    if kind == "2":
+        asked = _event(rest, int(ack_id) if ack_id else None)
+        return asked if (namespace or MAIN) == MAIN else Incoming(packet.EVENT, namespace or MAIN, asked)
     try:
         data = Json.loads(rest) if rest else None
     except (ValueError, RecursionError) as error:
@@ -118,7 +123,5 @@ def _fits(kind: int, ack_id: str, data: Any) -> bool:
             return isinstance(data, list) and bool(ack_id)
         case packet.CONNECT:
             return data is None or isinstance(data, dict)
-        case packet.EVENT:
-            return True  # of another namespace: refused there
         case _:
             return data is None
