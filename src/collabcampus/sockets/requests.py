@@ -42,6 +42,8 @@ def packets_in(body: str) -> list[str | bytes]:
     if body.startswith("d="):  # by JSONP
         body = urllib.parse.parse_qs(body).get("d", [""])[0]
     try:
-        return [base64.b64decode(each[1:]) if each[:1] == "b" else each for each in body.split(BETWEEN)]
+        return [
+            base64.b64decode(each[1:], validate=True) if each[:1] == "b" else each for each in body.split(BETWEEN)
+        ]
     except binascii.Error as error:
         raise ValueError("no base64") from error
