@@ -66,8 +66,8 @@ class Announced:
 
 def values(asked: Asked) -> list[Any]:
     """The arguments of an event, with its bytes where they belong."""
-    decoded: list[Any] = packet.Packet.reconstruct_binary(_decoded(asked), asked.attachments)
-    return decoded
+    decoded = _decoded(asked)
+    return [_restored(each, asked.attachments) for each in decoded] if asked.attachments else decoded
 
 
 def encoded(kind: int, namespace: str, data: Sequence[Any], ack_id: int | None = None) -> Frame:
@@ -81,6 +81,18 @@ def encoded(kind: int, namespace: str, data: Sequence[Any], ack_id: int | None =
 
 def _decoded(asked: Asked) -> list[Any]:
     return [Json.loads(bytes(argument).decode()) for argument in asked.arguments]
+
+
+def _restored(data: Any, attachments: Sequence[bytes]) -> Any:
+    match data:
+        case dict() if data.get(_PLACEHOLDER) is True:
+            return attachments[data["num"]]
+        case dict():
+            return {name: _restored(each, attachments) for name, each in data.items()}
+        case list():
+            return [_restored(each, attachments) for each in data]
+        case _:
+            return data
 
 
 def _placeholders(data: Any) -> Iterator[int]:

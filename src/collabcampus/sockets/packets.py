@@ -30,7 +30,10 @@ class Json:
     @staticmethod
     def dumps(value: Any, **_: Any) -> str:
         """Compact JSON."""
-        return _encoder.encode(value).decode()
+        try:
+            return _encoder.encode(value).decode()
+        except UnicodeEncodeError:
+            return json.dumps(value, separators=(",", ":"))  # a lone surrogate goes as it came, escaped
 
     @staticmethod
     def loads(text: str, **_: Any) -> Any:

@@ -77,17 +77,20 @@ class Plain:
     async def _work(self) -> None:
         while not self._waiting.empty():
             asked = self._waiting.get_nowait()
-            answer = await self._answer(asked)
-            if asked.ack_id is not None:
-                self._send(ACK, answer, asked.ack_id)
+            try:
+                await self._answer(asked)
+            except Exception:
+                _logger.exception("an event could not be heard")
+                self._acknowledge(asked, (FAILED,))
         self._worker = None
 
-    async def _answer(self, asked: Asked) -> Sequence[Any]:
-        try:
-            return await self.heard(asked.event, *attachments.values(asked)) or ()
-        except Exception:
-            _logger.exception("an event could not be heard")
-            return (FAILED,)
+    async def _answer(self, asked: Asked) -> None:
+        answer = await self.heard(asked.event, *attachments.values(asked))
+        self._acknowledge(asked, answer or ())
+
+    def _acknowledge(self, asked: Asked, answer: Sequence[Any]) -> None:
+        if asked.ack_id is not None:
+            self._send(ACK, answer, asked.ack_id)
 
     def _send(self, kind: int, data: Sequence[Any], ack_id: int | None = None) -> None:
         if self._here:
