@@ -1,20 +1,28 @@
 """An echo server on the socket layer alone, as the protocols' own suites want one."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 import socketio
 
+from collabcampus.sockets.engine import EngineSocket
 from collabcampus.sockets.plain import Plain, serving
 from collabcampus.sockets.server import Server
 from sockets.framed import Framed
 from sockets.hall import LIMIT, Listening
 
 INTERVAL_S, TIMEOUT_S, CONNECT_S = 0.3, 0.2, 0.6
+SECRET = "a secret of the inside"
 
 
 class Echo(Plain):
     """Says what it was sent, and what it was connected with."""
+
+    def __init__(self, socket: EngineSocket, namespace: str, auth: Any) -> None:
+        super().__init__(socket, namespace, auth)
+        if "fail" in auth:
+            raise RuntimeError(SECRET)
 
     def began(self) -> None:
         self.emit("auth", self.auth)
@@ -23,7 +31,9 @@ class Echo(Plain):
         if event == "message":
             self.emit("message-back", *arguments)
         elif event == "fail":
-            raise RuntimeError("a secret of the inside")
+            raise RuntimeError(SECRET)
+        elif event == "wait":
+            await asyncio.sleep(INTERVAL_S)
         return arguments
 
 

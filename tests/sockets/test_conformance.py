@@ -8,8 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
+from collabcampus.sockets.attachments import MOST
+from collabcampus.sockets.plain import EVENTS_WAITING
 from collabcampus.sockets.wire import HandshakeProtocol
-from sockets.echo import CONNECT_S, INTERVAL_S, TIMEOUT_S, Echoing
+from sockets.echo import CONNECT_S, INTERVAL_S, SECRET, TIMEOUT_S, Echoing
 from sockets.framed import CLOSE, TEXT, Framed, encoded
 from sockets.hall import LIMIT
 
@@ -38,7 +40,7 @@ async def echo(echoing: Echoing, caplog: pytest.LogCaptureFixture) -> AsyncItera
     async with asyncio.timeout(INTERVAL_S + TIMEOUT_S + 4 * LATE_S):
         while echoing.left_behind:  # noqa: ASYNC110 - a session by polling ends by its ping timeout
             await asyncio.sleep(0.01)
-    assert [each for each in caplog.records if each.exc_info and "a secret" not in str(each.exc_info[1])] == []
+    assert [each for each in caplog.records if each.exc_info and SECRET not in str(each.exc_info[1])] == []
 
 
 @pytest.fixture
@@ -456,6 +458,37 @@ async def test_an_event_that_fails_is_answered_and_says_nothing_of_the_inside(ec
     failed = await client.packet()
     assert failed == '433[{"ok":false,"error":{"code":"internal_error","message":"It failed."}}]'
     assert await client.packet() == "434[]"
+
+
+async def test_a_connecting_that_fails_is_answered_and_leaves_nothing(echo: Echoing) -> None:
+    client = await opened(echo)
+    client.send('40{"fail":1}')
+
+    assert await client.packet() == '44{"message":"It failed.","data":{"code":"internal_error"}}'
+    await connect(client)
+
+
+async def test_attachments_are_bounded(echo: Echoing) -> None:
+    most, more = await connected(echo), await connected(echo)
+    for client, count in ((most, MOST), (more, MOST + 1)):
+        placeholders = ",".join(f'{{"_placeholder":true,"num":{number}}}' for number in range(count))
+        client.send(f'45{count}-1["x",[{placeholders}]]')
+        for _ in range(count):
+            client.writer.write(encoded(b"x", BINARY))
+
+    assert (await most.packet()).startswith(f"46{MOST}-1[")
+    assert await closed_within(more, CLOSED_WITHIN_S)
+
+
+async def test_events_that_wait_are_bounded(echo: Echoing) -> None:
+    patient, flood = await connected(echo), await connected(echo)
+    for client, count in ((patient, EVENTS_WAITING), (flood, EVENTS_WAITING + 2)):
+        client.send('42["wait"]')
+        for _ in range(count):
+            client.send('421["x"]')
+
+    assert await closed_within(flood, CLOSED_WITHIN_S)
+    assert [await patient.packet() for _ in range(EVENTS_WAITING)] == ["431[]"] * EVENTS_WAITING
 
 
 async def test_events_of_one_client_are_heard_in_order(echo: Echoing) -> None:
