@@ -66,7 +66,12 @@ class Thrower:
             assert (await http.get(address)).text.startswith("40{")
             self._count([*events, *others], polled=True)
             for body in ("\x1e".join(events), *others):
-                if await self._exchange(http, address, body) == 400:
+                try:
+                    status = await self._exchange(http, address, body)
+                except httpx.TimeoutException:
+                    self._require(False, f"no answer by polling: {body!r}")
+                    return
+                if status == 400:
                     self._require(body in others, f"well-formed, yet refused by polling: {body!r}")
                     return
                 self._require(body not in others or not must_close(body), f"not closed by polling: {body!r}")
