@@ -3,12 +3,13 @@
 import argparse
 import asyncio
 import logging
+import shutil
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ class Watch(logging.Handler):
 @asynccontextmanager
 async def targets(tally: Tally) -> AsyncIterator[tuple[list[Thrower], Any]]:
     """Throwers at the product and at the layer, and what says what either keeps of clients."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _removing(Path(folder) / "postgres"):
         async with running(Settings(data=Path(folder))) as application:
             product = Listening(application.asgi(), HandshakeProtocol)
             echoes = [Echoing(ws, ping_interval=PATIENT_S, ping_timeout=PATIENT_S) for ws in _WAYS]
@@ -82,6 +83,15 @@ async def targets(tally: Tally) -> AsyncIterator[tuple[list[Thrower], Any]]:
                 throwers = [Thrower(product.port, auth, tally), Thrower(product.port, auth, tally)]
                 throwers += [Thrower(each.port, {}, tally) for each in echoes]
                 yield throwers, lambda: [*_kept(application), *echoes[0].left_behind, *echoes[1].left_behind]
+
+
+@contextmanager
+def _removing(data: Path) -> Iterator[None]:
+    """Remove the database at the end, wherever it was placed: for root, that is not in the folder."""
+    try:
+        yield
+    finally:
+        shutil.rmtree(data.resolve(), ignore_errors=True)
 
 
 _WAYS = (HandshakeProtocol, "websockets-sansio")
