@@ -40,7 +40,9 @@ async def echo(echoing: Echoing, caplog: pytest.LogCaptureFixture) -> AsyncItera
     async with asyncio.timeout(INTERVAL_S + TIMEOUT_S + 4 * LATE_S):
         while echoing.left_behind:  # noqa: ASYNC110 - a session by polling ends by its ping timeout
             await asyncio.sleep(0.01)
-    assert [each for each in caplog.records if each.exc_info and SECRET not in str(each.exc_info[1])] == []
+    assert [
+        each for each in caplog.get_records("call") if each.exc_info and SECRET not in str(each.exc_info[1])
+    ] == []
 
 
 @pytest.fixture
@@ -170,7 +172,7 @@ async def test_an_invalid_body_is_a_bad_request_and_closes_the_session(
 async def test_a_body_cut_short_is_none(echo: Echoing, http: httpx.AsyncClient) -> None:
     path = await session(http)
     _, writer = await asyncio.open_connection("127.0.0.1", echo.port)
-    writer.write(f"POST /socket.io/{path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n40\x1e".encode())
+    writer.write(f"POST /socket.io/{path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n40".encode())
     await asyncio.sleep(0.05)
     writer.close()
     await asyncio.sleep(0.05)
@@ -179,9 +181,10 @@ async def test_a_body_cut_short_is_none(echo: Echoing, http: httpx.AsyncClient) 
 
 
 async def test_who_leaves_before_the_request_is_read_is_no_error(echo: Echoing) -> None:
-    for _ in range(20):
+    for _ in range(5):
         _, writer = await asyncio.open_connection("127.0.0.1", echo.port)
-        writer.write(f"GET /socket.io/?{POLL} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        writer.write(f"POST /socket.io/?{POLL} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n".encode())
+        await asyncio.sleep(0.01)
         writer.transport.abort()
     await asyncio.sleep(0.05)
 
