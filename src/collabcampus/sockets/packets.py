@@ -117,7 +117,10 @@ def _any_arguments(text: str) -> Any:
         raise Malformed(str(error)) from None
     if not (isinstance(data, list) and data and isinstance(data[0], str)):
         raise Malformed("no event")
-    return [data[0], *(msgspec.Raw(json.dumps(argument).encode()) for argument in data[1:])]
+    try:
+        return [data[0], *(msgspec.Raw(json.dumps(each, allow_nan=False).encode()) for each in data[1:])]
+    except ValueError:
+        raise Malformed("a number beyond all that can be held") from None
 
 
 def _fits(kind: int, ack_id: str, data: Any) -> bool:
