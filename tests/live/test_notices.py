@@ -56,7 +56,7 @@ async def test_whatever_is_committed_here_is_announced_although_somebody_reads_t
 
 
 def test_a_person_hears_what_concerns_them_on_every_socket(server: Server, alice: Person, bob: Person) -> None:
-    sockets = [RawSocket(server.url, bob.token) for _ in range(2)]
+    sockets = [RawSocket(server.url, bob.token, notifications=True) for _ in range(2)]
     hers = RawSocket(server.url, alice.token)
     project_id = alice.project("Garden")
     alice.http.post(f"/api/projects/{project_id}/members", json={"userId": bob.user_id, "role": "editor"})
@@ -81,7 +81,8 @@ def test_a_person_hears_what_concerns_them_on_every_socket(server: Server, alice
 
 
 def test_an_invitation_brings_what_accepting_it_takes(server: Server, alice: Person, bob: Person) -> None:
-    socket, hers = RawSocket(server.url, bob.token), RawSocket(server.url, alice.token)
+    socket = RawSocket(server.url, bob.token, notifications=True)
+    hers = RawSocket(server.url, alice.token)
     project_id = alice.project("Secret garden")
     asked = {"projectId": project_id, "email": bob.email, "role": "viewer"}
     invited = hers.ask("create_invitation", asked)

@@ -11,9 +11,13 @@ WITHIN_S = 5
 
 
 class RawSocket:
-    """A websocket that has connected to the main namespace with a token, and answers pings."""
+    """A websocket that has connected to the main namespace with a token, and answers pings.
 
-    def __init__(self, url: str, token: str | None) -> None:
+    Notifications come when they come, and are passed over unless they are asked for.
+    """
+
+    def __init__(self, url: str, token: str | None, *, notifications: bool = False) -> None:
+        self._notifications = notifications
         address = url.replace("http://", "ws://") + "/socket.io/?EIO=4&transport=websocket"
         self.websocket: ClientConnection = connect(address, max_size=None, legacy=True)
         opening = self.websocket.recv(WITHIN_S)
@@ -34,7 +38,7 @@ class RawSocket:
             packet = self.websocket.recv(within_s)
             if packet == "2":
                 self.send("3")
-            else:
+            elif self._notifications or not packet.startswith('42["notification"'):
                 assert isinstance(packet, str)
                 return packet
 

@@ -81,7 +81,7 @@ class Ear(RawSocket):
 
     def __init__(self, url: str, person: Person, description: Description) -> None:
         self.person, self.description = person, description
-        super().__init__(url, person.token)
+        super().__init__(url, person.token, notifications=True)
 
     def next(self, within_s: float = 5) -> str:
         """The next packet; an event fits what is described."""

@@ -35,6 +35,7 @@ def test_an_event_is_read(packet: str, event: str, arguments: list[Any], ack_id:
         "", "2", "2{}", "2[]", "2[1]", '2["a",]', '2["a"', '2["a"]]', '2["connect",{}]', '2\u0661["a"]', '2-1["a"]',
         "2" + "1" * 400 + '["a"]', '21-["a"]', '51-["a",{"_placeholder":true,"num":0}]', "3[]", "31{}", "0[]", '0"a"',
         '1"a"', "4{}", "6", '2["a",' + "[" * 5_000 + "]" * 5_000 + "]", b'2["a"]', '2["a",{"b":NaN}]',
+        '2["a",1,1e999]',
     ],
     ids=lambda packet: repr(packet[:20]),
 )  # fmt: skip

@@ -141,6 +141,19 @@ def test_a_refusal_nobody_asked_to_hear_of_comes_as_command_rejected(server: Ser
     socket.close()
 
 
+@pytest.mark.parametrize("packet", ['42["a\\ud800b",{}]', '42["a\\ud800b"]', '42["typing",{"a\\ud800b":1}]'])
+def test_a_name_that_utf_8_cannot_hold_is_refused_and_the_connection_goes_on(
+    server: Server, alice: Person, packet: str
+) -> None:
+    socket = RawSocket(server.url, alice.token)
+    socket.send(packet)
+
+    name, payload = socket.event()
+    assert (name, payload["event"]) == ("command_rejected", json.loads(packet[2:])[0])
+    assert socket.ask("authenticate", {"token": alice.token})["ok"]
+    socket.close()
+
+
 def test_nothing_runs_before_a_token_was_good(server: Server, project_id: str) -> None:
     socket = RawSocket(server.url, None)
     socket.send("42" + json.dumps(["join_project", {"projectId": project_id}]))

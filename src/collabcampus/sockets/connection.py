@@ -154,9 +154,13 @@ class Connection:
         return not (self._gone or self._socket.closed)
 
     async def _work(self) -> None:
-        while self._waiting:
-            asked = self._waiting.popleft()
-            if not self._offer(self, asked):
-                await self._handle(self, asked)
-                self.answered()
+        try:
+            while self._waiting:
+                asked = self._waiting.popleft()
+                if not self._offer(self, asked):
+                    await self._handle(self, asked)
+                    self.answered()
+        except Exception:
+            self._socket.shut("an event could not be answered")  # rather than leave all that follow it waiting
+            raise
         self._worker = self._waiting = None

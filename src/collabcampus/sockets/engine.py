@@ -6,16 +6,15 @@ own protocol (`wire`) is taken over from ASGI; any other works too, by a task.
 
 import asyncio
 import base64
-import binascii
-import urllib.parse
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import engineio
 from engineio import exceptions
 from engineio.packet import Packet
 
-from collabcampus.sockets import frames
+from collabcampus.sockets import frames, requests
 from collabcampus.sockets.deadlines import Deadlines
 from collabcampus.sockets.outbox import Outbox
 from collabcampus.sockets.wire import CLOSE_WITHIN_S, EXTENSION, HandshakeProtocol, Wire
@@ -24,20 +23,22 @@ UPGRADE_TIMEOUT_S = 10.0
 
 _PING, _PROBED = frames.of_packet(b"2"), frames.of_packet(b"3probe")
 _NOOP, _CLOSE = b"6", b"1"
-_BETWEEN = "\x1e"
 
 
 class EngineSocket:
     """One client's Engine.IO session, by polling or websocket."""
 
-    __slots__ = ("carrier", "closed", "connected", "outbox", "peer", "server", "sid", "upgraded", "upgrading")
+    __slots__ = (
+        "carrier", "closed", "connected", "farewell", "outbox", "peer", "server", "sid", "upgraded", "upgrading",
+    )  # fmt: skip
 
     def __init__(self, server: "Engine", sid: str) -> None:
-        """`peer` is for whoever uses the session."""
+        """`peer` is for whoever uses the session, `farewell` what a poll is answered that waits when it ends."""
         self.server, self.sid = server, sid
         self.outbox = Outbox(self._overflow)
         self.carrier: Wire | _Ordinary | None = None
         self.connected = self.upgrading = self.upgraded = self.closed = False
+        self.farewell = _CLOSE
         self.peer: Any = None
 
     @property
@@ -73,6 +74,7 @@ class EngineSocket:
             case "3":
                 self.server.alive(self)
             case "1":
+                self.farewell = _NOOP  # who said goodbye need not be told so
                 self.shut(self.server.reason.CLIENT_DISCONNECT)
             case _:
                 raise exceptions.UnknownPacketError
@@ -119,21 +121,18 @@ class EngineSocket:
             raise exceptions.EngineIOError
         await self.outbox.filled()
         packets = self.outbox.take()
-        return [*packets, _CLOSE] if self.closed else packets or [_NOOP]
+        return [*packets, self.farewell] if self.closed else packets or [_NOOP]
 
     async def handle_post_request(self, environ: dict[str, Any]) -> None:
         """Take the packets of a POST."""
-        limit = self.server.max_http_buffer_size
         try:
-            if int(environ.get("CONTENT_LENGTH") or 0) > limit:
-                raise ValueError("too large")
-            body = await environ["wsgi.input"].read(limit + 1)
-            if not 0 < len(body) <= limit:
-                raise ValueError("empty or too large")
-            for packet in _packets(body.decode()):
+            body = await requests.body_of(environ, self.server.max_http_buffer_size)
+            for packet in requests.packets_in(body.decode()):
                 self.take(packet)
         except (ValueError, exceptions.EngineIOError) as error:
             self.shut(self.server.reason.TRANSPORT_ERROR)
+            # Also where it ended while the body came: the base class has an answer only for a session it finds.
+            self.server.sockets[self.sid] = self
             raise exceptions.EngineIOError from error
 
     def move_to(self, wire: Wire) -> None:
@@ -292,6 +291,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._async: dict[str, Any] = {**self._async, "translate_request": requests.translated}
         self._quiet = Deadlines(self.ping_interval, self._ping)
         self._pinged = Deadlines(self.ping_timeout, self._timed_out)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -300,6 +300,11 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         """Hears each message at once; unless somebody else does, handlers registered as python-engineio has it."""
         self.on_end: Callable[[EngineSocket, str], None] = self._handle_end
         """Hears of each session's end at once, and of the reason."""
+
+    async def handle_request(self, *call: Any) -> Any:
+        """Answer a request, unless whoever asked is gone already."""
+        with suppress(requests.Gone):
+            return await super().handle_request(*call)
 
     def ended(self, socket: EngineSocket, reason: str) -> None:
         """A session has ended."""
@@ -337,10 +342,13 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         if packets is None:
             answer["response"] = b"ok"
         else:
-            body = _BETWEEN.encode().join(packets)
+            body = requests.BETWEEN.encode().join(packets)
             escaped = body.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
             answer["response"] = body if jsonp_index is None else b'___eio[%d]("%b");' % (jsonp_index, escaped)
         return answer
+
+    def _method_not_found(self) -> Any:
+        return self._bad_request("Unknown method")
 
     async def _handle_connect(self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None) -> Any:
         sid = self.sid_prefix + self.generate_id()
@@ -359,13 +367,3 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             return await socket.handle_get_request(environ)
         socket.connected = True
         return self._ok(await socket.poll(), jsonp_index=jsonp_index)
-
-
-def _packets(body: str) -> list[str | bytes]:
-    """The packets of a POST; ValueError where one is no base64."""
-    if body.startswith("d="):  # by JSONP
-        body = urllib.parse.parse_qs(body).get("d", [""])[0]
-    try:
-        return [base64.b64decode(each[1:]) if each[:1] == "b" else each for each in body.split(_BETWEEN)]
-    except binascii.Error as error:
-        raise ValueError("no base64") from error

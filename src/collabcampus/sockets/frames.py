@@ -1,6 +1,7 @@
 """What goes down the sockets: each committed event as exactly one frame, encoded once for everybody."""
 
 import base64
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -29,7 +30,7 @@ class Frame(Struct, frozen=True, eq=False):
 
 def frame(event: str, payload: dict[str, Any]) -> Frame:
     """A Socket.IO event of the main namespace."""
-    return of_packet(b"42" + _encoder.encode([event, payload]))
+    return of_packet(b"42" + _encoded([event, payload]))
 
 
 def of_raw(event: str, payload_json: bytes, *, shared: bool = False) -> Frame:
@@ -39,7 +40,7 @@ def of_raw(event: str, payload_json: bytes, *, shared: bool = False) -> Frame:
 
 def acknowledgement(ack_id: int, answer: dict[str, Any]) -> Frame:
     """The answer to a packet that asked for one."""
-    return acknowledgement_raw(ack_id, _encoder.encode(answer))
+    return acknowledgement_raw(ack_id, _encoded(answer))
 
 
 def acknowledgement_raw(ack_id: int, answer_json: bytes) -> Frame:
@@ -62,6 +63,13 @@ def together(several: Iterable[Frame]) -> Frame:
     each = tuple(several)
     packets = tuple(packet for frame in each for packet in frame.packets)
     return Frame(packets, b"".join(frame.wire for frame in each), all(frame.shared for frame in each))
+
+
+def _encoded(value: Any) -> bytes:
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:  # a lone surrogate that a client sent, in the name of an event say, goes back escaped
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _header(kind: int, length: int) -> bytes:

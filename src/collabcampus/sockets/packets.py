@@ -30,7 +30,10 @@ class Json:
     @staticmethod
     def dumps(value: Any, **_: Any) -> str:
         """Compact JSON."""
-        return _encoder.encode(value).decode()
+        try:
+            return _encoder.encode(value).decode()
+        except UnicodeEncodeError:
+            return json.dumps(value, separators=(",", ":"))  # a lone surrogate goes as it came, escaped
 
     @staticmethod
     def loads(text: str, **_: Any) -> Any:
@@ -49,15 +52,19 @@ def _refuse_constant(name: str) -> None:
 
 
 class Asked(Struct, frozen=True, eq=False):
-    """An event a client sent, its arguments well-formed JSON, and the acknowledgement it wants, if any."""
+    """An event a client sent, its arguments well-formed JSON, and the acknowledgement it wants, if any.
+
+    Where an argument holds `{"_placeholder": true, "num": n}`, one of `attachments` belongs.
+    """
 
     event: str
     arguments: tuple[msgspec.Raw, ...]
     ack_id: int | None
+    attachments: tuple[bytes, ...] = ()
 
 
 class Incoming(Struct, frozen=True, eq=False):
-    """A well-formed packet from a client that is no event."""
+    """A well-formed packet from a client that is no event of the main namespace; an event's data is an Asked."""
 
     kind: int
     namespace: str
@@ -77,8 +84,9 @@ def read(data: str | bytes) -> Asked | Incoming:
 
 
 def _read(kind: str, namespace: str | None, ack_id: str, rest: str) -> Asked | Incoming:
-    if kind == "2" and (namespace or MAIN) == MAIN:
-        return _event(rest, int(ack_id) if ack_id else None)
+    if kind == "2":
+        asked = _event(rest, int(ack_id) if ack_id else None)
+        return asked if (namespace or MAIN) == MAIN else Incoming(packet.EVENT, namespace or MAIN, asked)
     try:
         data = Json.loads(rest) if rest else None
     except (ValueError, RecursionError) as error:
@@ -109,7 +117,10 @@ def _any_arguments(text: str) -> Any:
         raise Malformed(str(error)) from None
     if not (isinstance(data, list) and data and isinstance(data[0], str)):
         raise Malformed("no event")
-    return [data[0], *(msgspec.Raw(json.dumps(argument).encode()) for argument in data[1:])]
+    try:
+        return [data[0], *(msgspec.Raw(json.dumps(each, allow_nan=False).encode()) for each in data[1:])]
+    except ValueError:
+        raise Malformed("a number beyond all that can be held") from None
 
 
 def _fits(kind: int, ack_id: str, data: Any) -> bool:
@@ -118,7 +129,5 @@ def _fits(kind: int, ack_id: str, data: Any) -> bool:
             return isinstance(data, list) and bool(ack_id)
         case packet.CONNECT:
             return data is None or isinstance(data, dict)
-        case packet.EVENT:
-            return True  # of another namespace: refused there
         case _:
             return data is None

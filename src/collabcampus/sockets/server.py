@@ -1,21 +1,23 @@
-"""The Socket.IO server: python-socketio with every packet checked, one Connection a client.
+"""The Socket.IO server: python-socketio with every packet checked, one peer a client and namespace.
 
-What a packet may do is decided here and in `packets`; what an event means, in `gateway`.
+What a packet may do is decided here and in `packets`; what an event means, by the peers: `gateway` has the product's,
+`plain` some for anything else.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
 
 import socketio
 from socketio.packet import CONNECT, DISCONNECT
 
 from collabcampus.domain.errors import Refused
 from collabcampus.sockets import frames, packets
-from collabcampus.sockets.connection import Connection
+from collabcampus.sockets.attachments import Announced
 from collabcampus.sockets.deadlines import Deadlines
 from collabcampus.sockets.engine import Engine, EngineSocket
+from collabcampus.sockets.outbox import Client
 from collabcampus.sockets.packets import MAIN, Asked, Incoming, Json, Malformed
 
 PING_INTERVAL_S = 25
@@ -26,24 +28,49 @@ CONNECT_WITHIN_S = 4.5
 _logger = logging.getLogger(__name__)
 _logger.addFilter(lambda record: record.exc_info is not None)  # clients' mistakes are not errors of ours
 
-Connect = Callable[[EngineSocket, Any], Awaitable[Connection]]
-Begin = Callable[[Connection], None]
-End = Callable[[Connection], None]
+
+class Peer(Client, Protocol):
+    """A client in a namespace, as the server sees it."""
+
+    def receive(self, asked: Asked) -> None:
+        """Take an event."""
+
+    def gone(self) -> None:
+        """Hear that the client has left."""
 
 
-class Server(socketio.AsyncServer):  # type: ignore[misc]
-    """Socket.IO on the main namespace."""
+P = TypeVar("P", bound=Peer)
+Connect = Callable[[EngineSocket, Any], Awaitable[P]]
+
+
+class Server(socketio.AsyncServer, Generic[P]):  # type: ignore[misc]
+    """Socket.IO on the main namespace, and on others where there are any."""
 
     def __init__(
-        self, connect: Connect, begin: Begin, end: End, *, origins: tuple[str, ...], payload_limit: int
+        self,
+        connect: Connect[P],
+        begin: Callable[[P], None],
+        end: Callable[[P], None],
+        *,
+        origins: tuple[str, ...],
+        payload_limit: int,
+        elsewhere: Mapping[str, Connect[P]] | None = None,
+        attachments: int = 0,
+        connect_within: float = CONNECT_WITHIN_S,
+        ping_interval: float = PING_INTERVAL_S,
+        ping_timeout: float = PING_TIMEOUT_S,
     ) -> None:
-        """`connect` makes a Connection of `auth` or raises a Refused, `begin` greets it, `end` hears it is gone.
+        """`connect` makes a peer of `auth` or raises a Refused, `begin` greets it, `end` hears it is gone.
 
-        Browsers may come from `origins` and from the server's own; `payload_limit` is in bytes.
+        Browsers may come from `origins` and from the server's own; `payload_limit` is in bytes, times in seconds.
+        `elsewhere` is what connects in further namespaces; `attachments`, how many an event may have.
         """
-        self._connect, self._begin, self._end = connect, begin, end
-        self._joining: dict[EngineSocket, asyncio.Task[None]] = {}
-        self._silent = Deadlines(CONNECT_WITHIN_S, self._shut_if_silent)
+        self._connects = {**(elsewhere or {}), MAIN: connect}
+        self._begin, self._end, self._attachments = begin, end, attachments
+        self._joining: dict[tuple[EngineSocket, str], asyncio.Task[None]] = {}
+        self._elsewhere: dict[EngineSocket, dict[str, P]] = {}
+        self._announced: dict[EngineSocket, Announced] = {}
+        self._silent = Deadlines(connect_within, self._shut_if_silent)
         super().__init__(
             async_mode="asgi",
             json=Json,
@@ -52,12 +79,13 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             cors_allowed_origins=_origin_check(origins),
             max_http_buffer_size=payload_limit,
             http_compression=False,
-            ping_interval=PING_INTERVAL_S,
-            ping_timeout=PING_TIMEOUT_S,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
             monitor_clients=False,
             namespaces=[MAIN],
         )
-        self.eio.on_message, self.eio.on_end = self._heard, self._ended
+        self.eio.on_message = self._heard_in_parts if attachments else self._heard
+        self.eio.on_end = self._ended
 
     def _engineio_server_class(self) -> type[Engine]:
         return Engine
@@ -65,56 +93,95 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     def _heard(self, socket: EngineSocket, message: str | bytes) -> None:
         try:
             packet = packets.read(message)
-            connection: Connection | None = socket.peer
-            if isinstance(packet, Asked) and connection:
-                connection.receive(packet)
+            peer: P | None = socket.peer
+            if isinstance(packet, Asked) and peer:
+                peer.receive(packet)
             else:
                 self._take(socket, packet)
         except Malformed:
             socket.shut("parse error")
 
+    def _heard_in_parts(self, socket: EngineSocket, message: str | bytes) -> None:
+        """Take a message where some are attachments."""
+        begun = self._announced.pop(socket, None)
+        if begun is None and message[:1] not in ("5", "6"):
+            self._heard(socket, message)
+            return
+        try:
+            self._gather(socket, begun, message)
+        except Malformed:
+            socket.shut("parse error")
+
+    def _gather(self, socket: EngineSocket, begun: Announced | None, message: str | bytes) -> None:
+        if begun is None and isinstance(message, str):
+            begun = Announced(message, self._attachments)
+            self._peer(socket, begun.namespace)  # nothing is kept for who is not connected
+        elif begun and isinstance(message, bytes):
+            begun.add(message)
+        else:
+            raise Malformed("text where an attachment was announced")
+        if begun.complete:
+            self._take(socket, begun.packet())
+        else:
+            self._announced[socket] = begun
+
     def _take(self, socket: EngineSocket, packet: Asked | Incoming) -> None:
         if isinstance(packet, Asked):
-            raise Malformed("not connected")
-        if packet.kind == CONNECT:
+            self._peer(socket, MAIN).receive(packet)
+        elif packet.kind == CONNECT:
             self._connecting(socket, packet)
-        elif socket.peer is None or packet.namespace != MAIN:
+        else:
+            peer = self._peer(socket, packet.namespace)
+            if packet.kind == DISCONNECT:
+                self._forget(socket, packet.namespace)
+                if not socket.peer and socket not in self._elsewhere:
+                    self._silent.start(socket)
+            elif isinstance(packet.data, Asked):
+                peer.receive(packet.data)
+
+    def _peer(self, socket: EngineSocket, namespace: str) -> P:
+        peer: P | None = socket.peer if namespace == MAIN else self._elsewhere.get(socket, {}).get(namespace)
+        if peer is None:
             raise Malformed("not connected to this namespace")
-        elif packet.kind == DISCONNECT:
-            self._forget(socket)
-            self._silent.start(socket)
+        return peer
 
     def _connecting(self, socket: EngineSocket, packet: Incoming) -> None:
-        if packet.namespace != MAIN:
-            _reject(socket, packet.namespace, {"message": "Invalid namespace"})
+        namespace = packet.namespace
+        if namespace not in self._connects:
+            _reject(socket, namespace, {"message": "Invalid namespace"})
             return
-        if socket.peer or socket in self._joining:
+        connected = socket.peer if namespace == MAIN else namespace in self._elsewhere.get(socket, ())
+        if connected or (socket, namespace) in self._joining:
             raise Malformed("connected already")
-        self._joining[socket] = asyncio.get_running_loop().create_task(self._welcome(socket, packet.data))
+        welcome = self._welcome(socket, namespace, packet.data)
+        self._joining[socket, namespace] = asyncio.get_running_loop().create_task(welcome)
 
-    async def _welcome(self, socket: EngineSocket, auth: Any) -> None:
+    async def _welcome(self, socket: EngineSocket, namespace: str, auth: Any) -> None:
         try:
-            connection = await self._connect(socket, auth)
+            peer = await self._connects[namespace](socket, auth)
         except Refused as refused:
             error = {"message": refused.message, "data": {"code": refused.code}}
-            _reject(socket, MAIN, error)
+            _reject(socket, namespace, error)
         except Exception:
             _logger.exception("connecting failed")
-            _reject(socket, MAIN, {"message": "It failed.", "data": {"code": "internal_error"}})
+            _reject(socket, namespace, {"message": "It failed.", "data": {"code": "internal_error"}})
         else:
-            self._connected(socket, connection)
+            self._connected(socket, namespace, peer)
         finally:
-            self._joining.pop(socket, None)
+            self._joining.pop((socket, namespace), None)
 
-    def _connected(self, socket: EngineSocket, connection: Connection) -> None:
+    def _connected(self, socket: EngineSocket, namespace: str, peer: P) -> None:
         if socket.closed:
-            connection.gone()
+            peer.gone()
             return
         self._silent.stop(socket)
-        socket.peer = socket.outbox.client = connection
+        if namespace == MAIN:
+            socket.peer = socket.outbox.client = peer
+        else:
+            self._elsewhere.setdefault(socket, {})[namespace] = peer
         answer = Json.dumps({"sid": self.eio.generate_id()})
-        socket.outbox.send(frames.of_packet(f"40{answer}".encode()))
-        self._begin(connection)
+        socket.outbox.send(frames.of_packet(f"40{_prefix(namespace)}{answer}".encode()))
+        self._begin(peer)
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         self._silent.start(self.eio.sockets[eio_sid])
@@ -124,18 +191,29 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
 
     def _ended(self, socket: EngineSocket, reason: str) -> None:
         self._silent.stop(socket)
-        self._forget(socket)
+        self._announced.pop(socket, None)
+        for namespace in (MAIN, *self._elsewhere.get(socket, ())):
+            self._forget(socket, namespace)
 
-    def _forget(self, socket: EngineSocket) -> None:
-        connection: Connection | None = socket.peer
-        if connection:
-            socket.peer = socket.outbox.client = None
-            self._end(connection)
+    def _forget(self, socket: EngineSocket, namespace: str) -> None:
+        peer: P | None
+        if namespace == MAIN:
+            peer, socket.peer, socket.outbox.client = socket.peer, None, None
+        else:
+            peers = self._elsewhere[socket]
+            peer = peers.pop(namespace)
+            if not peers:
+                del self._elsewhere[socket]
+        if peer:
+            self._end(peer)
+
+
+def _prefix(namespace: str) -> str:
+    return "" if namespace == MAIN else f"{namespace},"
 
 
 def _reject(socket: EngineSocket, namespace: str, error: dict[str, Any]) -> None:
-    where = "" if namespace == MAIN else f"{namespace},"
-    socket.outbox.send(frames.of_packet(f"44{where}{Json.dumps(error)}".encode()))
+    socket.outbox.send(frames.of_packet(f"44{_prefix(namespace)}{Json.dumps(error)}".encode()))
 
 
 def _origin_check(origins: tuple[str, ...]) -> Callable[[str, dict[str, Any]], bool]:
