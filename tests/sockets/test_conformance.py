@@ -485,13 +485,14 @@ async def test_attachments_are_bounded(echo: Echoing) -> None:
 
 async def test_events_that_wait_are_bounded(echo: Echoing) -> None:
     patient, flood = await connected(echo), await connected(echo)
-    for client, count in ((patient, EVENTS_WAITING), (flood, EVENTS_WAITING + 2)):
+    fits = EVENTS_WAITING - 1  # the first may not have been taken up yet
+    for client, count in ((patient, fits), (flood, EVENTS_WAITING + 2)):
         client.send('42["wait"]')
         for _ in range(count):
             client.send('421["x"]')
 
     assert await closed_within(flood, CLOSED_WITHIN_S)
-    assert [await patient.packet() for _ in range(EVENTS_WAITING)] == ["431[]"] * EVENTS_WAITING
+    assert [await patient.packet() for _ in range(fits)] == ["431[]"] * fits
 
 
 async def test_events_of_one_client_are_heard_in_order(echo: Echoing) -> None:
