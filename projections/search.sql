@@ -28,7 +28,9 @@ $$);
 ALTER TABLE search ADD COLUMN document tsvector GENERATED ALWAYS AS (to_tsvector('simple', plain(words("row")))) STORED;
 
 -- By words and by parts of words, project by project: nobody's search pays for the projects of others.
-CREATE INDEX search_by_words ON search USING gin (project_id, document);
-CREATE INDEX search_by_trigrams ON search USING gin (project_id, words("row") gin_trgm_ops);
+-- What has been written lately waits in a list that every search goes through: it is kept short (64 kB).
+CREATE INDEX search_by_words ON search USING gin (project_id, document) WITH (gin_pending_list_limit = 64);
+CREATE INDEX search_by_trigrams ON search USING gin (project_id, words("row") gin_trgm_ops)
+    WITH (gin_pending_list_limit = 64);
 -- Newest first, for words that are everywhere.
 CREATE INDEX search_by_age ON search (project_id, since DESC);
