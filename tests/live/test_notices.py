@@ -39,7 +39,7 @@ async def test_whatever_is_committed_here_is_announced_although_somebody_reads_t
     owner, reader = (Actor(each) for each in PEOPLE[:2])
     garden = await a_garden(application, owner, reader)
     told: list[e.Recorded] = []
-    application.projects.committed_here = told.extend
+    application.projects.committed_here = told.extend  # hears of events that may concern people alone
 
     async def reading() -> None:
         while True:

@@ -174,9 +174,11 @@ class GroupCommit:
                 taken.attempt.settle(taken.answer)
             if fresh:
                 live.room.publish(fresh)
-            if self._concerned:  # also of what somebody who read the log was quicker to tell the room
-                for taken in takens:
-                    self._concerned(taken.answer.events)
+            # Also of what somebody who read the log was quicker to tell the room.
+            events = (event for taken in takens for event in taken.answer.events)
+            concerning = [each for each in events if type(each.event) in e.CONCERNING]
+            if concerning and self._concerned:
+                self._concerned(concerning)
 
     def _take_back(self, live: LiveProject[Any], fate: Fate) -> None:
         live.rewind()

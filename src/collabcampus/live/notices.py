@@ -5,7 +5,6 @@ read there by the nodes where the person is.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import get_args
 
 from collabcampus.domain import events as e
 from collabcampus.live.bus import Announcer, Bus
@@ -13,8 +12,6 @@ from collabcampus.live.bus import Announcer, Bus
 CHANNEL = "collabcampus_people"
 BYTES_A_NOTICE = 7_500
 """A notification of PostgreSQL ends at 8,000 bytes."""
-
-_CONCERNING = frozenset(kind for kind in get_args(e.Event) if "notifies" in kind.__struct_fields__)
 
 Told = Callable[[str, int, list[str]], None]
 """Called with a project, a position, and the people whom the event there concerns."""
@@ -29,7 +26,7 @@ class Notices:
 
     def committed(self, events: Sequence[e.Recorded]) -> None:
         """Announce those among events committed here that concern people."""
-        notices = [_notice(each) for each in events if type(each.event) in _CONCERNING and _people(each)]
+        notices = [_notice(each) for each in events if _people(each)]
         for payload in _packed(notices):
             self._announcer.tell(payload)
 

@@ -73,6 +73,11 @@ Administrative: TypeAlias = (
 )
 """Those of the project itself."""
 
+CONCERNING: frozenset[type[Event]] = frozenset(
+    each for each in get_args(Event) if "notifies" in each.__struct_fields__
+)
+"""Those that may concern people beside who did it."""
+
 EVENT_TYPES: dict[str, type[Event]] = {each.__name__: each for each in get_args(Event)}
 
 _encoder = msgspec.json.Encoder()
