@@ -26,8 +26,8 @@ and nothing else.
 
 ## How much
 
-Beyond a limit a command is refused as `limit_reached`, and says which one; a text that is too long is refused as
-invalid.
+Beyond a limit a command is refused as `limit_reached`, and says which one. A text that is too long, a number that is
+too large, or too many tasks named in one command, is refused as invalid.
 
 | limit | at most | |
 |---|---|---|
