@@ -35,6 +35,9 @@ class Plain:
     def crowd(self, project_id: str, joined: Sequence[str], left: Sequence[str], online: Sequence[str]) -> object:
         return ("presence", tuple(joined), tuple(left), len(online))
 
+    def head(self, project_id: str, position: int) -> object:
+        return ("head", position)
+
 
 def at(position: int, event: e.Event) -> e.Recorded:
     return e.record(PROJECT, position - 1, PEOPLE[0], some_id("command", position), "", [event])[0]
@@ -74,7 +77,7 @@ def test_one_may_be_left_out_of_what_is_told() -> None:
     room.enter(alice)
     room.enter(bob)
 
-    room.tell("typing", but=bob)
+    room.tell("typing", but=bob.user_id)
 
     assert (alice.heard[-1], bob.heard) == ("typing", [])
 
@@ -87,7 +90,7 @@ def test_who_is_muted_is_there_and_hears_nothing_until_entering_again() -> None:
 
     assert (room.mute(bob), room.mute(bob)) == (True, False)
     room.publish([at(7, e.ProjectEdited(PROJECT, name="Park"))])
-    room.tell("typing", but=alice)
+    room.tell("typing", but=alice.user_id)
     assert (bob.heard, room.online, room.told) == ([], [*PEOPLE[:2]], 7)
     room.enter(bob)
     room.publish([at(8, e.ProjectEdited(PROJECT, name="Field"))])
