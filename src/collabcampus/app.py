@@ -150,7 +150,7 @@ class Application:
         self.bus: Bus = PostgresBus(self.database, self._heal)
         self.bus.subscribe(HEADS, self._heads)
         self.bus.subscribe(SESSIONS_CHANNEL, self.identity.sessions.heard)
-        self.heads = Heads(self.projects.rooms)
+        self.heads = Heads(self.projects.rooms, settings.head_each)
         self.presence = Presence(self.bus, self.projects.room, self.projects.rooms)
         self.projects.people_changed = self.presence.changed
         self.gateway.typed = Typists(self.bus, self.projects.room, typing_frame).typed

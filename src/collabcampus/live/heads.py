@@ -6,16 +6,14 @@ from typing import Any
 
 from collabcampus.live.rooms import Room
 
-HEAD_EACH_S = 20.0
-"""Each room is told so often."""
 ROOMS_AT_ONCE = 50
-"""In one turn of the loop; the next ones wait their part of HEAD_EACH_S."""
+"""In one turn of the loop; the next ones wait their part of the time."""
 
 
 class Heads:
     """One timer for all rooms of a process."""
 
-    def __init__(self, rooms: Callable[[], list[Room[Any]]], each_s: float = HEAD_EACH_S) -> None:
+    def __init__(self, rooms: Callable[[], list[Room[Any]]], each_s: float) -> None:
         """`rooms` are those that somebody here is in; each is told every `each_s` seconds."""
         self._rooms, self._each_s = rooms, each_s
 
@@ -25,6 +23,6 @@ class Heads:
             rooms = self._rooms()
             turns = range(0, len(rooms), ROOMS_AT_ONCE) or (0,)
             for start in turns:
-                await asyncio.sleep(self._each_s / len(turns))
                 for room in rooms[start : start + ROOMS_AT_ONCE]:
                     room.tell_head()
+                await asyncio.sleep(self._each_s / len(turns))

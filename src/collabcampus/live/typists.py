@@ -37,9 +37,15 @@ class _Hint(Struct, frozen=True):
 class Typists(Generic[F]):
     """This node's part: tells the room here, and the other nodes."""
 
-    def __init__(self, bus: Bus, room_of: Callable[[str], Room[F] | None], frame: Callable[[Typing], F]) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        room_of: Callable[[str], Room[F] | None],
+        frame: Callable[[Typing], F],
+        again_after_s: float = AGAIN_AFTER_S,
+    ) -> None:
         """`room_of` finds a room that somebody here is in."""
-        self._room_of, self._frame = room_of, frame
+        self._room_of, self._frame, self._again_after_s = room_of, frame, again_after_s
         self._announcer = Announcer(bus, CHANNEL)
         self._node = uuid.uuid4().hex[:12]
         self._lately: dict[Typing, float] = {}  # when each was announced, the oldest first
@@ -48,7 +54,7 @@ class Typists(Generic[F]):
     def typed(self, typing: Typing) -> None:
         """Announce that somebody types here, unless that was just done."""
         now = time.monotonic()
-        while self._lately and now - next(iter(self._lately.values())) >= AGAIN_AFTER_S:
+        while self._lately and now - next(iter(self._lately.values())) >= self._again_after_s:
             del self._lately[next(iter(self._lately))]
         if typing not in self._lately:
             self._lately[typing] = now
