@@ -121,7 +121,7 @@ class Company(Struct, frozen=True):
 
 @pytest.fixture(scope="module", params=["wire", "ordinary"])
 def server(request: pytest.FixtureRequest, module_database_url: str) -> Iterator[Server]:
-    with on_path(request.param, module_database_url, COLLABCAMPUS_HEAD_EACH="3") as running:
+    with on_path(request.param, module_database_url, COLLABCAMPUS_HEAD_EACH="5") as running:
         yield running
 
 
