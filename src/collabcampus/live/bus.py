@@ -11,8 +11,8 @@ from typing import Protocol
 
 from collabcampus.domain.errors import Busy
 
-ANNOUNCEMENTS_WAITING = 1_000
-"""Of one channel; beyond, the oldest are let go of, as in an outage."""
+ANNOUNCEMENTS_WAITING = 10_000
+"""Of one channel: more than presence has to say of all rooms. Beyond, the oldest are let go of, as in an outage."""
 
 Heard = Callable[[str], None]
 Tick = Callable[[], Awaitable[None]]

@@ -82,6 +82,11 @@ class Room(Generic[F]):
         """The ids of the people who are there, on whichever node."""
         return list(dict.fromkeys(key for people in (self.here, *self._elsewhere.values()) for key in people))
 
+    @property
+    def nodes(self) -> list[str]:
+        """The other nodes on which somebody is known to be there."""
+        return list(self._elsewhere)
+
     def people_on(self, node: str) -> dict[str, str]:
         """Who is known to be there on another node: names by id."""
         return self._elsewhere.get(node, {})

@@ -103,7 +103,7 @@ class Recoverable(Connection):
         super().__init__(*who)
         self._returned = returned
         self.pid = returned.pid if returned else new_pid(self.user_id)
-        self.send = partial(_tell, who[0].outbox, self.rooms)
+        self.send = partial(_tell, self._socket.outbox, self.rooms)
 
     def welcome(self, payload: dict[str, Any]) -> None:
         """Greet the client; one that is recovered is in its room again, and hears what it missed and who is there."""
