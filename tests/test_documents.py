@@ -94,6 +94,10 @@ assert.deepEqual(columns.flatMap(({ id }) => board.column(id)), tasks);
 assert.deepEqual(board.columns, columns);
 assert.deepEqual([...board.labels.values()], labels);
 
+const returned = new Promise((heard) => recovering.once("presence", heard));
+recovering.io.engine.close();
+console.log("there again:", (await returned).online.length, recovering.recovered);
+
 session.token = "nonsense";
 socket.disconnect().connect();
 process.once("unhandledRejection", (error) => {
@@ -125,6 +129,7 @@ def test_the_javascript_client_keeps_the_servers_board(demo: Server, tmp_path: P
         "then: review 0",
         "refused: column_not_found 0",
         "missed: 2 true",
+        "there again: 1 true",
         "let in no more: token_invalid",
     ]
 

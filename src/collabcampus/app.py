@@ -29,16 +29,18 @@ from collabcampus.http.documents import published
 from collabcampus.http.door import Door
 from collabcampus.identity import SESSIONS_CHANNEL, Identity
 from collabcampus.live.bus import Bus
+from collabcampus.live.heads import Heads
 from collabcampus.live.notices import Notices
 from collabcampus.live.presence import Presence
 from collabcampus.live.projects import Projects
 from collabcampus.live.reminders import remind
+from collabcampus.live.typists import Typists
 from collabcampus.log.database import POOL_MAX, Database
 from collabcampus.log.follow import HEADS, PostgresBus, parse_heads
 from collabcampus.log.migrate import migrate
 from collabcampus.settings import BODY_LIMIT, Settings
 from collabcampus.sockets import described, manual
-from collabcampus.sockets.frames import Frame, SocketFrames
+from collabcampus.sockets.frames import Frame, SocketFrames, typing_frame
 from collabcampus.sockets.gateway import Gateway
 from collabcampus.sockets.handover import Colleagues, MovingProtocol, session_prefix
 from collabcampus.sockets.wire import HandshakeProtocol
@@ -140,6 +142,7 @@ class Application:
             self.identity,
             origins=settings.origins,
             payload_limit=BODY_LIMIT,
+            recovery=settings.recovery,
         )
         self.identity.sessions.on_end.append(self.gateway.end_session)
         if worker is not None:
@@ -147,8 +150,10 @@ class Application:
         self.bus: Bus = PostgresBus(self.database, self._heal)
         self.bus.subscribe(HEADS, self._heads)
         self.bus.subscribe(SESSIONS_CHANNEL, self.identity.sessions.heard)
+        self.heads = Heads(self.projects.rooms, settings.head_each)
         self.presence = Presence(self.bus, self.projects.room, self.projects.rooms)
         self.projects.people_changed = self.presence.changed
+        self.gateway.typed = Typists(self.bus, self.projects.room, typing_frame).typed
         self.projects.committed_here = Notices(self.bus, self.gateway.told).committed
 
     @asynccontextmanager
@@ -160,11 +165,12 @@ class Application:
             following = asyncio.create_task(self.bus.run())
             try:
                 async with self.projects.running():
-                    reminding = asyncio.create_task(self._reminding())
+                    beside = [asyncio.create_task(each) for each in (self._reminding(), self.heads.run())]
                     try:
                         yield self
                     finally:
-                        await _ended(reminding)
+                        for each in beside:
+                            await _ended(each)
             finally:
                 await _ended(following)
         finally:

@@ -42,6 +42,8 @@ class Settings(Struct, frozen=True):
     origins: tuple[str, ...] = REACT_DEV_SERVERS
     secret: str | None = None
     refresh_grace: Annotated[int, Meta(ge=0, le=3600)] = 10
+    recovery: bool = True
+    head_each: Annotated[int, Meta(ge=1, le=3600)] = 20
 
     def __repr__(self) -> str:
         return f"Settings(host={self.host!r}, port={self.port}, data={str(self.data)!r})"  # no secret, no password

@@ -30,6 +30,8 @@ class Connection:
         "_expiry", "_gone", "_handle", "_missed", "_offer", "_on_their_way", "_socket", "_waiting", "_worker",
         "actor", "name", "rooms", "send", "session_id", "user_id",
     )  # fmt: skip
+    pid: str | None = None
+    """What a client that can be recovered comes back with."""
 
     def __init__(
         self, socket: EngineSocket, user_id: str, name: str, session_id: str, offer: Offer, handle: Handle
@@ -56,9 +58,22 @@ class Connection:
         if not self._gone:
             self._socket.outbox.send(frame)
 
-    def emit(self, event: str, payload: dict[str, Any]) -> None:
+    def emit(self, event: str, payload: dict[str, Any], *more: str) -> None:
         """Send an event to this client alone."""
-        self.private(frames.frame(event, payload))
+        self.private(frames.frame(event, payload, *more))
+
+    def welcome(self, payload: dict[str, Any]) -> None:
+        """Greet the client, the first thing after the answer to its CONNECT."""
+        self.emit("welcome", payload)
+
+    def enter(self, live: LiveProject[Frame]) -> None:
+        """Be in a project's room."""
+        live.room.enter(self)
+        self.rooms[live.project_id] = live
+
+    def whereabouts(self) -> tuple[str, ...]:
+        """What an event that changes this client's rooms says behind its payload."""
+        return ()
 
     def fell_behind(self) -> None:
         """The client reads too slowly: it hears nothing more of its rooms until it joins them again."""
@@ -78,9 +93,9 @@ class Connection:
         """Send an event of which others are sent the same beginning."""
         if self._socket.outbox.wired:
             self.private(opening.fragment)
-            self.private(opening.ending(rest_json))
+            self.private(opening.ending(rest_json, *self.whereabouts()))
         else:
-            self.private(opening.whole(rest_json))
+            self.private(opening.whole(rest_json, *self.whereabouts()))
 
     def answer(self, asked: Asked, answer_json: bytes) -> None:
         """Acknowledge, if that was asked for."""
@@ -131,7 +146,7 @@ class Connection:
     def left(self, project_id: str, reason: str) -> None:
         """Hear that it is in a room no longer."""
         self.rooms.pop(project_id, None)
-        self.emit("project_left", {"projectId": project_id, "reason": reason})
+        self.emit("project_left", {"projectId": project_id, "reason": reason}, *self.whereabouts())
 
     def close(self) -> None:
         """End the session from this side; the client's own reconnecting asks for its token again."""

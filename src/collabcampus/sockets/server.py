@@ -32,6 +32,9 @@ _logger.addFilter(lambda record: record.exc_info is not None)  # clients' mistak
 class Peer(Client, Protocol):
     """A client in a namespace, as the server sees it."""
 
+    pid: str | None
+    """What it is told to come back with, and had come with if it is recovered; None where there is no recovery."""
+
     def receive(self, asked: Asked) -> None:
         """Take an event."""
 
@@ -179,7 +182,8 @@ class Server(socketio.AsyncServer, Generic[P]):  # type: ignore[misc]
             socket.peer = socket.outbox.client = peer
         else:
             self._elsewhere.setdefault(socket, {})[namespace] = peer
-        answer = Json.dumps({"sid": self.eio.generate_id()})
+        known = {"pid": peer.pid} if peer.pid else {}
+        answer = Json.dumps({"sid": self.eio.generate_id(), **known})
         socket.outbox.send(frames.of_packet(f"40{_prefix(namespace)}{answer}".encode()))
         self._begin(peer)
 
