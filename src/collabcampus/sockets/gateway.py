@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from time import monotonic_ns
 from typing import Any
 
 import msgspec
@@ -14,9 +15,11 @@ from collabcampus.domain import commands as c
 from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.decide import require_member
+from collabcampus.domain.decisions.checks import within
 from collabcampus.identity import Claims, Identity
 from collabcampus.live import views
 from collabcampus.live.attempts import Answer
+from collabcampus.live.pace import Bucket, Budgets
 from collabcampus.live.project import LiveProject
 from collabcampus.live.projects import Projects
 from collabcampus.log import persons, read
@@ -26,6 +29,7 @@ from collabcampus.sockets.connection import Connection
 from collabcampus.sockets.engine import EngineSocket
 from collabcampus.sockets.frames import Frame
 from collabcampus.sockets.joined import Shown
+from collabcampus.sockets.limits import RETRY_AFTER_S, Limits, Pace
 from collabcampus.sockets.packets import Asked
 from collabcampus.sockets.server import Server
 
@@ -69,6 +73,7 @@ class Gateway:
         *,
         origins: tuple[str, ...],
         payload_limit: int,
+        limits: Limits,
     ) -> None:
         """`origins` are the web origins allowed beside the server's own, `payload_limit` is in bytes."""
         self._database, self._projects, self._identity = database, projects, identity
@@ -81,7 +86,18 @@ class Gateway:
             "typing": self._typing,
             "authenticate": self._authenticate,
         }
-        self.server = Server(self._connect, self._begin, self._end, origins=origins, payload_limit=payload_limit)
+        self._limits = limits
+        rate, burst = limits.command_rate, limits.command_burst
+        self.budgets = Budgets(rate, burst) if rate and burst else None
+        """What people may ask, over sockets and otherwise; None where that is as much as they like."""
+        self.server = Server(
+            self._connect,
+            self._begin,
+            self._end,
+            origins=origins,
+            payload_limit=payload_limit,
+            per_address=limits.sockets_per_address,
+        )
 
     def end_session(self, session_id: str) -> None:
         """Close every socket of a session that has ended."""
@@ -120,9 +136,18 @@ class Gateway:
         claims = self._identity.authenticate(token)
         user = await self._identity.user(claims.user_id)
         self._identity.authenticate(token)  # the session may have ended meanwhile
-        connection = Connection(socket, user.id, user.name, claims.session_id, self._offer, self._handle)
+        if 0 < self._limits.sockets_per_user <= len(self._by_person.get(user.id, ())):
+            raise errors.RateLimited(retryAfter=RETRY_AFTER_S)
+        pace = self._pace(user.id)
+        connection = Connection(socket, user.id, user.name, claims.session_id, self._offer, self._handle, pace)
         self._expire(connection, claims)
         return connection
+
+    def _pace(self, user_id: str) -> Pace | None:
+        if self.budgets is None:
+            return None
+        own = Bucket(self._limits.command_rate, self._limits.command_burst)
+        return Pace(own, self.budgets.of(user_id, monotonic_ns()))
 
     def _begin(self, connection: Connection) -> None:
         self._by_session.setdefault(connection.session_id, set()).add(connection)
@@ -134,6 +159,8 @@ class Gateway:
         connection.gone()
         _discard(self._by_session, connection.session_id, connection)
         _discard(self._by_person, connection.user_id, connection)
+        if self.budgets is not None:
+            self.budgets.of(connection.user_id, monotonic_ns())  # so that it is remembered
 
     def _expire(self, connection: Connection, claims: Claims) -> None:
         connection.expire_at(claims.expires_at - time.time())
@@ -193,6 +220,8 @@ class Gateway:
 
     async def _join(self, connection: Connection, asked: Asked) -> None:
         wanted = payloads.payload_of(asked.arguments, _JOIN)
+        if wanted.project_id not in connection.rooms:
+            within("ROOMS_PER_SOCKET", len(connection.rooms) + 1)
         async with self._projects.using(wanted.project_id) as live:
             require_member(live.state, connection.actor)
             names, missed = await self._gathered(live, wanted.position)
