@@ -15,12 +15,13 @@ class Bucket:
     It knows one number only: when it will be full again.
     """
 
-    __slots__ = ("__weakref__", "_each", "_full_at", "_slack")
+    __slots__ = ("__weakref__", "_full_at", "_slack", "each")
 
     def __init__(self, rate: int, burst: int) -> None:
         """`rate` tokens a second, `burst` at most at once; both at least 1."""
-        self._each = -(-A_SECOND // rate)
-        self._slack = (burst - 1) * self._each
+        self.each = -(-A_SECOND // rate)
+        """Nanoseconds for a token."""
+        self._slack = (burst - 1) * self.each
         self._full_at = 0
 
     def take(self, now: int) -> int:
@@ -30,12 +31,12 @@ class Bucket:
             full_at = now
         elif full_at - now > self._slack:
             return full_at - now - self._slack
-        self._full_at = full_at + self._each
+        self._full_at = full_at + self.each
         return 0
 
     def give_back(self) -> None:
         """A token that was taken just now was not used."""
-        self._full_at -= self._each
+        self._full_at -= self.each
 
 
 class Budget(Bucket):

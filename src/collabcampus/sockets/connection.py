@@ -7,7 +7,6 @@ from typing import Any
 
 from collabcampus.domain import errors
 from collabcampus.domain.project import Actor
-from collabcampus.live.pace import retry_after
 from collabcampus.live.project import LiveProject
 from collabcampus.sockets import frames
 from collabcampus.sockets.engine import EngineSocket
@@ -132,10 +131,11 @@ class Connection:
         self._waiting.append(asked)
 
     def _slow_down(self, asked: Asked, pace: Pace, wait: int) -> None:
-        if pace.refuse():
-            self.refuse(asked, errors.RateLimited(retryAfter=retry_after(wait)))
+        seconds = pace.refuse(wait)
+        if seconds is None:
+            self._socket.shut("it floods")
         else:
-            self._socket.shut("it floods")  # the client comes back when it has waited
+            self.refuse(asked, errors.RateLimited(retryAfter=seconds))
 
     def answered(self) -> None:
         """An event that was taken at once has got its answer."""

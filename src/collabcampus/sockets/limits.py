@@ -10,11 +10,14 @@ from engineio.async_drivers.asgi import make_response
 from msgspec import Struct
 
 from collabcampus.domain.errors import RateLimited
-from collabcampus.live.pace import Bucket, Budget
+from collabcampus.live.pace import A_SECOND, Bucket, Budget, retry_after
+from collabcampus.sockets.wire import EXTENSION
 
-RETRY_AFTER_S = 5
+RETRY_AFTER_S = 3
 """When to come back where there are too many sockets: nobody knows when one will go."""
 TOO_MANY = "429 TOO MANY REQUESTS"
+LATEST = 5 * A_SECOND
+"""The longest that anybody who asks too fast is told to wait."""
 IPV6_SITE = 64
 """Whoever has one IPv6 address has all that begin with these bits."""
 OTHERS_A_SECOND, OTHERS_AT_ONCE = 50, 500
@@ -34,10 +37,11 @@ class Limits(Struct, frozen=True):
 class Pace:
     """How fast one socket may ask: its own bucket, and its person's."""
 
-    __slots__ = ("_budget", "_own")
+    __slots__ = ("_budget", "_own", "_told")
 
     def __init__(self, own: Bucket, budget: Budget) -> None:
         self._own, self._budget = own, budget
+        self._told = 0  # the latest time at which somebody was told to come back
 
     def take(self) -> int:
         """Ask once: 0, or the nanoseconds to wait before."""
@@ -48,9 +52,16 @@ class Pace:
             self._own.give_back()
         return wait
 
-    def refuse(self) -> bool:
-        """Be refused once; False where that was too often."""
-        return not self._budget.refusals.take(monotonic_ns())
+    def refuse(self, wait: int) -> float | None:
+        """When to come back, in seconds, after being told to wait; None where that was too often.
+
+        Each is told another time: all who came back at one would be refused again, but for one of them.
+        """
+        now = monotonic_ns()
+        if self._budget.refusals.take(now):
+            return None
+        self._told = min(max(self._told + self._own.each, now + wait), now + LATEST)
+        return retry_after(self._told - now)
 
 
 class Counts:
@@ -112,6 +123,10 @@ async def answered(status: str, headers: list[tuple[str, str]], payload: bytes, 
     if status != TOO_MANY or "websocket.http.response" not in scope.get("extensions", {}):
         await make_response(status, headers, payload, environ)
         return
+    extensions = scope["extensions"]
     raw = [(name.lower().encode(), value.encode()) for name, value in headers]
     await send({"type": "websocket.http.response.start", "status": 429, "headers": raw})
     await send({"type": "websocket.http.response.body", "body": payload})
+    if offered := extensions.get(EXTENSION):
+        offered.handshake_complete = True  # uvicorn forgets to say so, and logs it as an error of ours
+        extensions.clear()  # breaks a cycle
