@@ -43,6 +43,7 @@ from collabcampus.sockets import described, manual
 from collabcampus.sockets.frames import Frame, SocketFrames, typing_frame
 from collabcampus.sockets.gateway import Gateway
 from collabcampus.sockets.handover import Colleagues, MovingProtocol, session_prefix
+from collabcampus.sockets.limits import Limits
 from collabcampus.sockets.wire import HandshakeProtocol
 
 DATABASE_NAME = "collabcampus"
@@ -143,6 +144,12 @@ class Application:
             origins=settings.origins,
             payload_limit=BODY_LIMIT,
             recovery=settings.recovery,
+            limits=Limits(
+                settings.command_rate,
+                settings.command_burst,
+                settings.sockets_per_user,
+                settings.sockets_per_address,
+            ),
         )
         self.identity.sessions.on_end.append(self.gateway.end_session)
         if worker is not None:
@@ -188,7 +195,14 @@ class Application:
             published("/schema/asyncapi.json", "application/json", described.as_json),
             published("/schema/sockets", "text/html", manual.page),
         ]
-        return api.build(door, self._ready, origins=self.settings.origins, body_limit=BODY_LIMIT, documents=documents)
+        return api.build(
+            door,
+            self._ready,
+            origins=self.settings.origins,
+            body_limit=BODY_LIMIT,
+            budgets=self.gateway.budgets,
+            documents=documents,
+        )
 
     def _heads(self, payload: str) -> None:
         for project_id, position in parse_heads(payload):
@@ -331,6 +345,8 @@ def _web(application: Application, http: Any) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=bool(application.settings.proxies),
+        forwarded_allow_ips=list(application.settings.proxies),
         lifespan="off",
         timeout_graceful_shutdown=DRAIN_S,
     )

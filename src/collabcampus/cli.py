@@ -60,7 +60,14 @@ def serve(
     Further settings come from the environment: COLLABCAMPUS_ORIGINS (web origins allowed beside the server's own,
     with commas between; the usual React development servers unless set), COLLABCAMPUS_SECRET (signs tokens; 32 or
     more bytes; made and kept in the database unless set), COLLABCAMPUS_REFRESH_GRACE (seconds in which a used refresh
-    token gives the same successor; 10), COLLABCAMPUS_POSTGRES_BIN (a folder of PostgreSQL binaries to run).
+    token gives the same successor; 10), COLLABCAMPUS_POSTGRES_BIN (a folder of PostgreSQL binaries to run),
+    COLLABCAMPUS_PROXIES (addresses and networks of reverse proxies, with commas between, whose X-Forwarded-For and
+    X-Forwarded-Proto are believed; none unless set).
+
+    Limits, of which 0 means none; each worker counts for itself: COLLABCAMPUS_COMMAND_RATE and
+    COLLABCAMPUS_COMMAND_BURST (events a second of one socket, and at most at once; 100 and 1000; a burst is at least
+    500; a person's sockets and changing requests together have ten times as much), COLLABCAMPUS_SOCKETS_PER_USER
+    (200), COLLABCAMPUS_SOCKETS_PER_ADDRESS (10000).
     """
     settings = _settings(host=host, port=port, data=data, database_url=database_url, workers=workers)
     _run(partial(_serve if settings.workers == 1 else _supervise, settings, demo))

@@ -166,7 +166,7 @@ class WipLimitReached(Conflict):
 
 
 class LimitReached(Conflict):
-    """A limit of the project is reached."""
+    """A limit is reached."""
 
 
 class NotAMember(Invalid):
@@ -191,6 +191,10 @@ class Contradiction(Invalid):
 
 class Overloaded(Busy):
     """The project is written to by too many at once; try again shortly."""
+
+
+class RateLimited(Busy):
+    """This is more than one may ask for at a time; try again after `retryAfter` seconds."""
 
 
 class Unavailable(Busy):

@@ -1,5 +1,6 @@
 """Every error as `application/problem+json` with a stable `code`."""
 
+from math import ceil
 from typing import Any
 
 import structlog
@@ -18,6 +19,7 @@ _STATUS: dict[type[errors.Refused], int] = {
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.RateLimited: 429,
     errors.Busy: 503,
     errors.Invalid: 422,
 }
@@ -34,7 +36,9 @@ _logger = structlog.get_logger(__name__)
 
 
 def _problem(status: int, code: str, title: str, extra: dict[str, Any]) -> ProblemDetailsException:
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(RETRY_AFTER_S)}}.get(status)
+    headers = {401: {"WWW-Authenticate": "Bearer"}}.get(status)
+    if status in (429, 503):
+        headers = {"Retry-After": str(ceil(extra.get("retryAfter", RETRY_AFTER_S)))}
     said = {**extra, "code": code}
     assert not {"status", "type", "title", "detail"} & set(extra), "a detail would hide what every problem has"
     return ProblemDetailsException(

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from time import monotonic_ns
 from typing import Any
 
 import msgspec
@@ -14,10 +15,12 @@ from collabcampus.domain import commands as c
 from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.decide import require_member
+from collabcampus.domain.decisions.checks import within
 from collabcampus.domain.project import Actor
 from collabcampus.identity import Claims, Identity
 from collabcampus.live import views
 from collabcampus.live.attempts import Answer
+from collabcampus.live.pace import Bucket, Budgets
 from collabcampus.live.project import LiveProject
 from collabcampus.live.projects import Projects
 from collabcampus.live.typists import Typing
@@ -28,6 +31,7 @@ from collabcampus.sockets.connection import Connection
 from collabcampus.sockets.engine import EngineSocket
 from collabcampus.sockets.frames import Frame
 from collabcampus.sockets.joined import Shown
+from collabcampus.sockets.limits import RETRY_AFTER_S, Limits, Pace
 from collabcampus.sockets.packets import Asked
 from collabcampus.sockets.recovery import Recoverable, Returned
 from collabcampus.sockets.resuming import RESUME_BYTES
@@ -73,6 +77,7 @@ class Gateway:
         *,
         origins: tuple[str, ...],
         payload_limit: int,
+        limits: Limits,
         recovery: bool = True,
     ) -> None:
         """`origins` are the web origins allowed beside the server's own, `payload_limit` is in bytes; `recovery`:
@@ -89,7 +94,18 @@ class Gateway:
             "typing": self._typing,
             "authenticate": self._authenticate,
         }
-        self.server = Server(self._connect, self._begin, self._end, origins=origins, payload_limit=payload_limit)
+        self._limits = limits
+        rate, burst = limits.command_rate, limits.command_burst
+        self.budgets = Budgets(rate, burst) if rate and burst else None
+        """What people may ask, over sockets and otherwise; None where that is as much as they like."""
+        self.server = Server(
+            self._connect,
+            self._begin,
+            self._end,
+            origins=origins,
+            payload_limit=payload_limit,
+            per_address=limits.sockets_per_address,
+        )
 
     def end_session(self, session_id: str) -> None:
         """Close every socket of a session that has ended."""
@@ -131,10 +147,19 @@ class Gateway:
         returned = await self._returned(Actor(user.id), given) if wished else None
         # From here on nothing waits, up to `_begin`: what was missed and the room fit without a seam.
         self._identity.authenticate(given.token)  # the session may have ended meanwhile
+        if 0 < self._limits.sockets_per_user <= len(self._by_person.get(user.id, ())):
+            raise errors.RateLimited(retryAfter=RETRY_AFTER_S)
         made = partial(Recoverable, returned=returned) if wished else Connection
-        connection = made(socket, user.id, user.name, claims.session_id, self._offer, self._handle)
+        pace = self._pace(user.id)
+        connection = made(socket, user.id, user.name, claims.session_id, self._offer, self._handle, pace)
         self._expire(connection, claims)
         return connection
+
+    def _pace(self, user_id: str) -> Pace | None:
+        if self.budgets is None:
+            return None
+        own = Bucket(self._limits.command_rate, self._limits.command_burst)
+        return Pace(own, self.budgets.of(user_id, monotonic_ns()))
 
     async def _returned(self, actor: Actor, given: _Auth) -> Returned | None:
         """What a client missed that comes back to the one room it was in; None where it has to join anew."""
@@ -160,6 +185,8 @@ class Gateway:
         connection.gone()
         _discard(self._by_session, connection.session_id, connection)
         _discard(self._by_person, connection.user_id, connection)
+        if self.budgets is not None:
+            self.budgets.of(connection.user_id, monotonic_ns())  # so that it is remembered
 
     def _expire(self, connection: Connection, claims: Claims) -> None:
         connection.expire_at(claims.expires_at - time.time())
@@ -219,6 +246,8 @@ class Gateway:
 
     async def _join(self, connection: Connection, asked: Asked) -> None:
         wanted = payloads.payload_of(asked.arguments, _JOIN)
+        if wanted.project_id not in connection.rooms:
+            within("ROOMS_PER_SOCKET", len(connection.rooms) + 1)
         async with self._projects.using(wanted.project_id) as live:
             require_member(live.state, connection.actor)
             names, missed = await self._gathered(live, wanted.position)
