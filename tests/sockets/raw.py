@@ -1,13 +1,23 @@
 """Clients that speak Engine.IO by hand, to send what no client library would."""
 
 import json
+import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 WITHIN_S = 5
+
+
+def half_asked(url: str, said: bytes) -> socket.socket:
+    """A connection on which only the beginning of a request was said, if anything."""
+    address = urlsplit(url)
+    connection = socket.create_connection((address.hostname, address.port), timeout=WITHIN_S)
+    connection.sendall(said)
+    return connection
 
 
 class RawSocket:
