@@ -41,8 +41,8 @@ from collabcampus.sockets import described, manual
 from collabcampus.sockets.frames import Frame, SocketFrames
 from collabcampus.sockets.gateway import Gateway
 from collabcampus.sockets.handover import Colleagues, MovingProtocol, session_prefix
+from collabcampus.sockets.handshake import HandshakeProtocol
 from collabcampus.sockets.punctual import PunctualProtocol
-from collabcampus.sockets.wire import HandshakeProtocol
 
 DATABASE_NAME = "collabcampus"
 WATCH_S = 0.25

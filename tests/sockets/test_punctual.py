@@ -16,13 +16,21 @@ HEAD_S, BODY_S, READ_S, SOON_S = 0.4, 0.8, 0.8, 3.0
 MUCH = 32 * 1024 * 1024
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 HALF_A_BODY = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\n\r\nab"
-HALVES = {"nothing": b"", "half a line": b"GET /", "half a head": GET[:-2], "half of a second": GET + b"GET / HT"}
+HALVES = {
+    "nothing": b"",
+    "half a line": b"GET /",
+    "half a head": GET[:-2],
+    "half of a second": GET + b"GET / HT",
+    "an empty line": b"\r\n",
+}
 
 
 async def _application(scope: Any, receive: Any, send: Any) -> None:
-    """Read the body, then answer little, or much where it is asked for."""
+    """Read the body, then answer little, or much or late where it is asked for."""
     while (await receive()).get("more_body"):
         pass
+    if scope["path"] == "/late":
+        await asyncio.sleep(BODY_S + 0.3)
     body = b"a" * (MUCH if scope["path"] == "/much" else 1)
     size = str(len(body)).encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", size)]})
@@ -101,4 +109,25 @@ async def test_who_is_slow_but_willing_is_answered(port: int) -> None:
         async with asyncio.timeout(SOON_S):
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
             assert await reader.readexactly(1) == b"a"
+    writer.close()
+
+
+async def test_who_waits_for_an_answer_may_wait_long(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+    writer.write(GET.replace(b"GET /", b"GET /late"))
+
+    async with asyncio.timeout(SOON_S):
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+    writer.close()
+
+
+async def test_an_empty_line_after_an_answer_does_not_keep_a_connection(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(GET)
+    await reader.readuntil(b"\r\n\r\na")
+
+    writer.write(b"\r\n")
+
+    assert await closed(reader, SOON_S)
     writer.close()

@@ -11,7 +11,7 @@ import pytest
 from collabcampus.sockets import turns
 from collabcampus.sockets.connection import COMMANDS_WAITING
 from collabcampus.sockets.engine import EngineSocket
-from collabcampus.sockets.wire import HandshakeProtocol
+from collabcampus.sockets.handshake import HandshakeProtocol
 from sockets.framed import CLOSE, encoded
 from sockets.hall import Hall
 

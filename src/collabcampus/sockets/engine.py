@@ -16,9 +16,10 @@ from engineio.packet import Packet
 
 from collabcampus.sockets import frames, requests
 from collabcampus.sockets.deadlines import Deadlines
+from collabcampus.sockets.handshake import EXTENSION, HandshakeProtocol
 from collabcampus.sockets.outbox import Outbox
 from collabcampus.sockets.turns import AT_ONCE
-from collabcampus.sockets.wire import CLOSE_WITHIN_S, EXTENSION, HandshakeProtocol, Wire
+from collabcampus.sockets.wire import CLOSE_WITHIN_S, Wire
 
 UPGRADE_TIMEOUT_S = 10.0
 

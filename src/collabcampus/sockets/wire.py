@@ -1,17 +1,10 @@
-"""Websockets without ASGI in between: after the handshake a connection is a parser, a burst of bytes and no task.
-
-uvicorn takes `HandshakeProtocol` for its `ws`. It shakes hands through ordinary ASGI and puts itself into the scope's
-extensions; who takes the connection over from there gets a `Wire`, and all the handshake needed is dropped.
-"""
+"""Websockets without ASGI in between: after the handshake a connection is a parser, a burst of bytes and no task."""
 
 import asyncio
 import logging
 import os
 import weakref
 from typing import Any, Protocol, cast
-
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.http11 import Request
 
 from collabcampus.sockets.turns import AT_ONCE, turns_of
 
@@ -22,7 +15,6 @@ except ImportError:  # an interpreter the C extension was not built for
 
 _logger = logging.getLogger(__name__)
 
-EXTENSION = "collabcampus.wire"
 FLUSH_AT = 64 * 1024
 """A burst beyond this leaves at once, so that what a stalled client holds is known while it grows."""
 CLOSE_WITHIN_S = 10.0
@@ -373,54 +365,3 @@ class Wire(asyncio.Protocol):
 
 _SAID = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
 """The codes a close frame may hold, beside those above 3000."""
-
-
-class _Released(asyncio.Transport):
-    """What the handshake's protocol is left with: uvicorn ends it with the ASGI call, the connection goes on."""
-
-    def close(self) -> None: ...
-
-    def is_closing(self) -> bool:
-        return True
-
-
-class HandshakeProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's websocket, which may be taken over once it was accepted."""
-
-    _early = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, and break the cycle of the HTTP protocol before: it would wait for the garbage collector."""
-        super().connection_made(transport)
-        http = cast("asyncio.Transport", transport).get_protocol()
-        if hasattr(http, "parser"):
-            http.parser = None
-
-    def data_received(self, data: bytes) -> None:
-        """Take bytes, and remember whether frames are among them."""
-        self._early = self.handshake_initiated
-        super().data_received(data)
-
-    def handle_connect(self, event: Request) -> None:
-        """Offer the connection to the application."""
-        super().handle_connect(event)
-        if not self.close_sent:
-            cast("dict[str, Any]", self.scope["extensions"])[EXTENSION] = self
-
-    def attach(self, session: Session, limit: int) -> Wire | None:
-        """Take the accepted connection over; None where it has to stay with ASGI. `limit` is in bytes of a message.
-
-        That is so if the client sent frames before it was accepted, or negotiated an extension.
-        """
-        if self._early or self.close_sent or self.disconnected or self.conn.extensions:
-            return None
-        self.stop_keepalive()
-        self.connections.discard(self)
-        limit = min(limit, self.config.ws_max_size)
-        wire = Wire(self.transport, session, self.connections, limit, self.loop)
-        wire.paused = not self.writable.is_set()
-        self.transport.set_protocol(wire)
-        self.transport = _Released()
-        self.conn.parser.close()  # these two lines break cycles
-        cast("dict[str, Any]", self.scope["extensions"]).clear()
-        return wire
