@@ -1,7 +1,9 @@
 """Clients that speak Engine.IO by hand, to send what no client library would."""
 
 import json
+import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from websockets.exceptions import ConnectionClosed
@@ -10,6 +12,14 @@ from websockets.sync.client import ClientConnection, connect
 WITHIN_S = 5
 CLOSE_WITHIN_S = 1
 """For the goodbye, which comes behind everything that nobody has read."""
+
+
+def half_asked(url: str, said: bytes) -> socket.socket:
+    """A connection on which only the beginning of a request was said, if anything."""
+    address = urlsplit(url)
+    connection = socket.create_connection((address.hostname, address.port), timeout=WITHIN_S)
+    connection.sendall(said)
+    return connection
 
 
 class RawSocket:

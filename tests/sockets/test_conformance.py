@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from collabcampus.sockets.attachments import MOST
+from collabcampus.sockets.handshake import HandshakeProtocol
 from collabcampus.sockets.plain import EVENTS_WAITING
-from collabcampus.sockets.wire import HandshakeProtocol
 from sockets.echo import CONNECT_S, INTERVAL_S, SECRET, TIMEOUT_S, Echoing
 from sockets.framed import CLOSE, TEXT, Framed, encoded
 from sockets.hall import LIMIT

@@ -15,9 +15,9 @@ from collabcampus.app import Application
 from collabcampus.domain import limits as bounds
 from collabcampus.live.pace import A_SECOND, PERSON_MULTIPLE, REFUSALS_AT_ONCE
 from collabcampus.settings import Settings
+from collabcampus.sockets.handshake import HandshakeProtocol
 from collabcampus.sockets.limits import LATEST, OTHERS_AT_ONCE, RETRY_AFTER_S, address_of
 from collabcampus.sockets.wire import OTHERS_AT_ONCE as FRAMES_AT_ONCE
-from collabcampus.sockets.wire import HandshakeProtocol
 from running import PASSWORD
 from sockets.framed import CLOSE, PING, Framed, encoded
 from sockets.hall import Listening

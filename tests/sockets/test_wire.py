@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from collabcampus.sockets import frames
-from collabcampus.sockets.wire import STOP_WITHIN_S, HandshakeProtocol
+from collabcampus.sockets.handshake import HandshakeProtocol
+from collabcampus.sockets.wire import STOP_WITHIN_S
 from running import Person, Server
 from sockets.framed import CLOSE, PING, PONG, TEXT, Framed, encoded
 from sockets.hall import LIMIT, Hall
