@@ -100,13 +100,13 @@ class Client:
 
     async def out(self, project_id: str) -> None:
         """Wait until it is told that it is out of the room; a TimeoutError where it is not."""
-        await self._until_in(project_id, False)  # noqa: FBT003
+        await self._until_in(project_id, False)
 
     async def entered(self, project_id: str) -> None:
         """Wait until it is told that it is in the room; a TimeoutError where it is not."""
-        await self._until_in(project_id, True)  # noqa: FBT003
+        await self._until_in(project_id, True)
 
-    async def _until_in(self, project_id: str, wanted: bool) -> None:  # noqa: FBT001
+    async def _until_in(self, project_id: str, wanted: bool) -> None:
         async with asyncio.timeout(WITHIN_S):
             while self.in_room(project_id) is not wanted:
                 event = self._changed.setdefault(project_id, asyncio.Event())

@@ -1,4 +1,4 @@
-"""What clients heard, held against the log: nothing lost, doubled, swapped or altered, and nothing beyond their right.
+"""What clients heard, held against the log: nothing lost, doubled, swapped or altered, nothing beyond their right.
 
 The log is the order, so a history is checked in one pass. Frames are told from their position and compared as the
 contract has them, restated here and not taken from the server's own code.
@@ -37,8 +37,8 @@ class Item(Struct, rename="camel"):
 
 
 class Heard(Struct):
-    """An event a client was sent: its name, its position (a `project_left` has none), its payload. Or that it asked to
-    join, after that position or for the whole board."""
+    """An event a client was sent: its name, its position (a `project_left` has none), its payload. Or that it
+    asked to join, after that position or for the whole board."""
 
     name: str
     position: int | None

@@ -40,7 +40,7 @@ class Removed:
         campus, project_id = self._campus, self._project.project_id
         for each in self._residents:
             after = each.last(project_id) or None
-            answer = await each.join(project_id, after if campus.rng.random() < 0.5 else None)  # noqa: PLR2004
+            answer = await each.join(project_id, after if campus.rng.random() < 0.5 else None)
             self._hold(answer["ok"], f"a member was refused: {answer}")
             await each.entered(project_id)
         path = f"/api/projects/{project_id}/members/{self._person.user_id}"
@@ -72,7 +72,7 @@ class Removed:
 
     def _command(self) -> tuple[str, dict[str, Any]]:
         task_id, number = self._campus.rng.choice(self._project.task_ids), self._campus.rng.random()
-        named = {"projectId": self._project.project_id} if number < 0.5 else {}  # noqa: PLR2004
+        named = {"projectId": self._project.project_id} if number < 0.5 else {}
         return "edit_task", {**named, "taskId": task_id, "title": f"mine {number}"}
 
     async def _stays_out(self, position: int) -> None:
@@ -101,9 +101,9 @@ class Removed:
             try:
                 await each.out(self._project.project_id)
             except TimeoutError:
-                self._hold(False, f"a socket was not told of the removal at {position}")  # noqa: FBT003
+                self._hold(False, f"a socket was not told of the removal at {position}")
 
-    def _hold(self, holds: bool, otherwise: str) -> None:  # noqa: FBT001
+    def _hold(self, holds: bool, otherwise: str) -> None:
         if not holds:
             self._report.findings.append(otherwise)
 

@@ -87,7 +87,7 @@ async def _archiving(campus: Campus, nth: int, sockets: list[Client], report: Re
 
 
 async def logouts(campus: Campus, rounds: int, progress: Progress) -> Report:
-    """People log out on one node: their sockets on both close within a second, and nothing of the session is taken."""
+    """People log out on one node: their sockets on both close within a second, and its token opens nothing."""
     report, times = Report({"logouts": rounds}), []
     project_id = campus.projects[0].project_id
     for nth, person in enumerate(campus.people[-rounds:]):
