@@ -15,6 +15,7 @@ from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.decide import require_member
 from collabcampus.identity import Claims, Identity
+from collabcampus.identity.errors import TokenExpired
 from collabcampus.live import views
 from collabcampus.live.attempts import Answer
 from collabcampus.live.project import LiveProject
@@ -117,7 +118,7 @@ class Gateway:
             token = msgspec.convert(auth or {}, _Auth).token
         except msgspec.ValidationError:
             token = ""
-        claims = self._identity.authenticate(token)
+        claims = self._claims(token)
         user = await self._identity.user(claims.user_id)
         self._identity.authenticate(token)  # the session may have ended meanwhile
         connection = Connection(socket, user.id, user.name, claims.session_id, self._offer, self._handle)
@@ -134,6 +135,13 @@ class Gateway:
         connection.gone()
         _discard(self._by_session, connection.session_id, connection)
         _discard(self._by_person, connection.user_id, connection)
+
+    def _claims(self, token: str) -> Claims:
+        """Who a token speaks for. To the second: what HTTP forgives a clock would be closed as soon as it is open."""
+        claims = self._identity.authenticate(token)
+        if claims.expires_at <= time.time():
+            raise TokenExpired
+        return claims
 
     def _expire(self, connection: Connection, claims: Claims) -> None:
         connection.expire_at(claims.expires_at - time.time())
@@ -250,7 +258,7 @@ class Gateway:
         connection.answer(asked, b'{"ok":true}')
 
     async def _authenticate(self, connection: Connection, asked: Asked) -> None:
-        claims = self._identity.authenticate(payloads.payload_of(asked.arguments, _TOKEN).token)
+        claims = self._claims(payloads.payload_of(asked.arguments, _TOKEN).token)
         if claims.user_id != connection.user_id:
             raise errors.InvalidPayload(reason="the token is somebody else's")
         self._end_of_session_moves(connection, claims)
