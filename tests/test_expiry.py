@@ -1,4 +1,4 @@
-"""An access token's end is its socket's end, unless it is renewed; a client of any make comes back with a fresh one."""
+"""An access token's end is its socket's end, unless it is renewed; a client comes back with a fresh one by itself."""
 
 import json
 import os
