@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from storm.campus import campus, two_nodes
+from storm.campus import campus, fill, two_nodes
 from storm.joining import joins
 from storm.removing import removals
 from storm.revoking import archivings, demotions, logouts
@@ -18,8 +18,9 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(scope="module")
 def nodes(module_database_url: str) -> Iterator[Any]:
-    with two_nodes(module_database_url, people=PEOPLE, projects=PROJECTS, tasks=20) as running:
-        yield running
+    filled = fill(module_database_url, people=PEOPLE, projects=PROJECTS, tasks=20)
+    with two_nodes(module_database_url) as running:
+        yield running, filled
 
 
 def nothing() -> None:
