@@ -41,7 +41,7 @@ def parts(rounds: int, rate: float) -> dict[str, tuple[int, Part]]:
     joined, archived = rounds * 5 // 2, max(1, rounds // 4)
     return {
         "joins": (joined, lambda here, progress: joins(here, joined, rate, progress)),
-        "removals": (rounds, lambda here, progress: removals(here, rounds, rate, progress)),
+        "removals": (rounds, lambda here, progress: removals(here, rounds, rate / 4, progress)),
         "demotions": (rounds, lambda here, progress: demotions(here, rounds, progress)),
         "archivings": (archived, lambda here, progress: archivings(here, archived, progress)),
         "logouts": (rounds, lambda here, progress: logouts(here, rounds, progress)),

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct, field
 
 from running import COLLABCAMPUS, Server
-from storm.clients import Client, Papers, Poller, Socket
+from storm.clients import KEPT, Client, Papers, Poller, Socket
 from storm.history import Item, Log, check
 
 SECRET = "of this rig alone, and long enough for it"
@@ -139,7 +139,7 @@ async def campus(urls: tuple[str, str], filled: Filled, seed: int) -> AsyncItera
     made = Campus(urls, filled, seed)
     async with AsyncExitStack() as stack:
         for url in urls:
-            http = httpx.AsyncClient(base_url=url, timeout=WITHIN_S)
+            http = httpx.AsyncClient(base_url=url, timeout=WITHIN_S, limits=KEPT)
             made.https.append(await stack.enter_async_context(http))
         try:
             yield made

@@ -18,6 +18,8 @@ from msgspec import Raw, Struct
 from storm.history import ASKED, JOINED, LEFT, STREAMED, Heard
 
 WITHIN_S = 20
+KEPT = httpx.Limits(keepalive_expiry=1.0)
+"""An idle connection is given up long before the server does so: else a request may meet its closing."""
 BETWEEN = b"\x1e"
 _PATH = "/socket.io/?EIO=4&transport="
 _FIN, _OPCODE, _CLOSE = 0x80, 0x0F, 0x8
@@ -61,12 +63,14 @@ class Client:
         self.welcomed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.refused: str | None = None
         self.closed_at: float | None = None
+        """On the monotonic clock."""
         self.closed = asyncio.Event()
         self._papers = papers
         self._asked: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._rooms: set[str] = set()
         self._changed: dict[str, asyncio.Event] = {}
         self._numbers = 0
+        self._why = ""
 
     def send(self, packet: bytes) -> None:
         """One Engine.IO packet."""
@@ -138,10 +142,10 @@ class Client:
     def opened(self, sid: str) -> None:
         """Hear of the session's id."""
 
-    def ended(self) -> None:
+    def ended(self, why: str) -> None:
         """Hear that the connection is over."""
         if self.closed_at is None:
-            self.closed_at = time.monotonic()
+            self.closed_at, self._why = time.monotonic(), why
             self.closed.set()
             self._give_up()
             if not self.welcomed.done():
@@ -151,7 +155,7 @@ class Client:
         asked, self._asked = self._asked, {}
         for each in asked.values():
             if not each.done():
-                each.set_result({"ok": False, "error": {"code": "closed"}})
+                each.set_result({"ok": False, "error": {"code": "closed", "why": self._why}})
 
     def _hear(self, packet: bytes) -> None:
         named = _named.decode(packet[2:])
@@ -207,7 +211,7 @@ class Socket(Client, asyncio.Protocol):
         transport.write(self._request)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.ended()
+        self.ended(f"connection lost: {error}")
 
     def data_received(self, data: bytes) -> None:
         self._rest += data
@@ -254,9 +258,8 @@ class Socket(Client, asyncio.Protocol):
 
     def _frame(self, head: int, payload: bytes) -> None:
         if head & _OPCODE == _CLOSE:
-            self.ended()
-            if self._transport:
-                self._transport.close()
+            self.ended(f"closed by the server: {payload!r}")
+            self._transport.close()
         elif not head & _FIN:
             self._message += payload
         elif self._message:
@@ -271,7 +274,7 @@ class Poller(Client):
 
     def __init__(self, url: str, token: str, papers: Papers, user_id: str) -> None:
         super().__init__(papers, user_id)
-        self._http = httpx.AsyncClient(base_url=url, timeout=2 * WITHIN_S)
+        self._http = httpx.AsyncClient(base_url=url, timeout=2 * WITHIN_S, limits=KEPT)
         self._path, self._token = _PATH + "polling", token
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
@@ -296,7 +299,7 @@ class Poller(Client):
             each.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._http.aclose()
-        self.ended()
+        self.ended("closed by itself")
 
     def opened(self, sid: str) -> None:
         """Show the token."""
@@ -307,17 +310,17 @@ class Poller(Client):
         try:
             while self.closed_at is None:
                 await self._poll()
-        except httpx.HTTPError:
-            self.ended()
+        except httpx.HTTPError as error:
+            self.ended(f"polling failed: {error!r}")
 
     async def _poll(self) -> None:
         answer = await self._http.get(self._path)
         if answer.status_code != httpx.codes.OK:
-            self.ended()
+            self.ended(f"a poll was answered {answer.status_code} {answer.text}")
             return
         for packet in answer.content.split(BETWEEN):
             if packet == b"1":
-                self.ended()
+                self.ended("closed by the server")
             else:
                 self.take(packet)
 
@@ -326,4 +329,6 @@ class Poller(Client):
             packets = [await self._outgoing.get()]
             while not self._outgoing.empty():
                 packets.append(self._outgoing.get_nowait())
-            await self._http.post(self._path, content=BETWEEN.join(packets))
+            answer = await self._http.post(self._path, content=BETWEEN.join(packets))
+            if answer.status_code != httpx.codes.OK:
+                self.ended(f"a POST was answered {answer.status_code} {answer.text}")

@@ -28,7 +28,7 @@ async def joins(campus: Campus, rounds: int, rate: float, progress: Progress) ->
     for node in (0, 1):
         for person in people[:STAYERS_A_NODE]:
             await _expect(tally, await campus.socket(node, person), project.project_id, None)
-    async with storm(campus, project, sockets=4, rate=rate, batch=25) as writing:
+    async with storm(campus, project, sockets=4, rate=rate) as writing:
         joiners = [
             _joining(campus, node, people[nth % len(people)], tally, progress, polling=nth == 0)
             for node in (0, 1)

@@ -124,7 +124,7 @@ async def removals(campus: Campus, rounds: int, rate: float, progress: Progress)
             await one.round(nth % 2)
             progress()
 
-    async with storm(campus, campus.projects[0], sockets=2, rate=rate, batch=10) as writing:
+    async with storm(campus, campus.projects[0], sockets=2, rate=rate) as writing:
         await asyncio.gather(*map(lane, removed))
     report.figures["events a second"] = round(writing.reached)
     report.figures["frames checked"] = campus.papers.frames
