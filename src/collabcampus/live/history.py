@@ -33,8 +33,10 @@ _OF_PROJECT = tuple(
 
 async def catch_up(database: Database, live: LiveProject[Any]) -> None:
     """Read what the log has beyond the state; at first from the stored snapshot on."""
-    if not live.loaded and not live.state.head and (stored := await snapshots.load(database, live.project_id)):
-        live.state, live.stored_at = stored, stored.head
+    if not live.loaded and not live.state.head:
+        stored = await snapshots.load(database, live.project_id)
+        if stored and not live.state.head:  # nobody was quicker: what a room has heard is not taken back
+            live.state, live.stored_at = stored, stored.head
     while page := await read.events_after(database, live.project_id, live.state.head):
         before = live.state.head
         live.advance(page)
