@@ -113,6 +113,8 @@ class Client:
     async def _until_in(self, project_id: str, wanted: bool) -> None:
         async with asyncio.timeout(WITHIN_S):
             while self.in_room(project_id) is not wanted:
+                if self.closed_at is not None:
+                    raise TimeoutError(self._why)
                 event = self._changed.setdefault(project_id, asyncio.Event())
                 event.clear()
                 await event.wait()
@@ -148,6 +150,8 @@ class Client:
             self.closed_at, self._why = time.monotonic(), why
             self.closed.set()
             self._give_up()
+            for each in self._changed.values():
+                each.set()
             if not self.welcomed.done():
                 self.welcomed.set_exception(ConnectionError("closed before the welcome"))
 
@@ -325,6 +329,12 @@ class Poller(Client):
                 self.take(packet)
 
     async def _posting(self) -> None:
+        try:
+            await self._post()
+        except httpx.HTTPError as error:
+            self.ended(f"posting failed: {error!r}")
+
+    async def _post(self) -> None:
         while True:
             packets = [await self._outgoing.get()]
             while not self._outgoing.empty():
