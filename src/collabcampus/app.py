@@ -28,6 +28,7 @@ from collabcampus.http import api
 from collabcampus.http.documents import published
 from collabcampus.http.door import Door
 from collabcampus.identity import SESSIONS_CHANNEL, Identity
+from collabcampus.identity.openid import OpenId
 from collabcampus.live.bus import Bus
 from collabcampus.live.notices import Notices
 from collabcampus.live.presence import Presence
@@ -134,6 +135,13 @@ class Application:
         self.database = Database(conninfo, most=min(POOL_MAX, share))
         self.projects: Projects[Frame] = Projects(self.database, SocketFrames(), now=now, fresh_id=fresh_id)
         self.identity = Identity(self.database, secret=settings.secret, refresh_grace=settings.refresh_grace)
+        self.openid = OpenId(
+            self.database,
+            self.identity,
+            settings.openid,
+            redirects=settings.openid_redirects,
+            origins=settings.origins,
+        )
         self.gateway = Gateway(
             self.database,
             self.projects,
@@ -169,6 +177,7 @@ class Application:
                 await _ended(following)
         finally:
             self.identity.close()
+            await self.openid.close()
             await self.database.close()
 
     def asgi(self) -> Any:
@@ -182,7 +191,14 @@ class Application:
             published("/schema/asyncapi.json", "application/json", described.as_json),
             published("/schema/sockets", "text/html", manual.page),
         ]
-        return api.build(door, self._ready, origins=self.settings.origins, body_limit=BODY_LIMIT, documents=documents)
+        return api.build(
+            door,
+            self._ready,
+            openid=self.openid,
+            origins=self.settings.origins,
+            body_limit=BODY_LIMIT,
+            documents=documents,
+        )
 
     def _heads(self, payload: str) -> None:
         for project_id, position in parse_heads(payload):

@@ -12,6 +12,9 @@ import msgspec
 from msgspec import Meta, Struct, field
 from platformdirs import user_data_path
 
+from collabcampus import providers
+from collabcampus.providers import Provider
+
 PREFIX = "COLLABCAMPUS_"
 BODY_LIMIT = 64 * 1024
 """Bytes of an HTTP body or a socket frame."""
@@ -30,7 +33,8 @@ class BadSetting(Exception):
 class Settings(Struct, frozen=True):
     """Everything that can be set.
 
-    Times are in seconds. `origins` are the web origins allowed beside the server's own.
+    Times are in seconds. `origins` are the web origins allowed beside the server's own. `openid_redirects` are where
+    a sign-in at a provider may lead back to; without any, wherever these origins have pages.
     """
 
     host: str = "127.0.0.1"
@@ -42,6 +46,12 @@ class Settings(Struct, frozen=True):
     origins: tuple[str, ...] = REACT_DEV_SERVERS
     secret: str | None = None
     refresh_grace: Annotated[int, Meta(ge=0, le=3600)] = 10
+    openid: tuple[Provider, ...] = ()
+    openid_redirects: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len({each.name for each in self.openid}) < len(self.openid):
+            raise ValueError("openid: two providers have the same name")
 
     def __repr__(self) -> str:
         return f"Settings(host={self.host!r}, port={self.port}, data={str(self.data)!r})"  # no secret, no password
@@ -60,11 +70,14 @@ def load(environ: Mapping[str, str] = os.environ, **options: Any) -> Settings:
     if environ.get("DATABASE_URL"):
         given.setdefault("database_url", environ["DATABASE_URL"])
     given |= {name: value for name, value in options.items() if value is not None}
-    if isinstance(given.get("origins"), str):
-        given["origins"] = [each.strip() for each in given["origins"].split(",") if each.strip()]
+    for name in ("origins", "openid_redirects"):
+        if isinstance(given.get(name), str):
+            given[name] = [each.strip() for each in given[name].split(",") if each.strip()]
     try:
+        if isinstance(given.get("openid"), str):
+            given["openid"] = providers.read(given["openid"])
         return msgspec.convert(given, Settings, strict=False, dec_hook=_decode)
-    except msgspec.ValidationError as error:
+    except ValueError as error:  # msgspec's are such, too
         raise BadSetting(f"bad setting: {error}") from None
 
 

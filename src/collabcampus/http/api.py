@@ -22,14 +22,17 @@ from collabcampus.http.labels import LabelsController
 from collabcampus.http.me import MeController
 from collabcampus.http.members import MembersController
 from collabcampus.http.messages import MessagesController
+from collabcampus.http.openid import OpenIdController
 from collabcampus.http.people import PeopleController
 from collabcampus.http.projects import ProjectsController
 from collabcampus.http.search import SearchController
 from collabcampus.http.tasks import ProjectTasksController, TasksController
+from collabcampus.identity.openid import OpenId
 
 CONTROLLERS = (
     HealthController,
     PeopleController,
+    OpenIdController,
     ProjectsController,
     ColumnsController,
     LabelsController,
@@ -47,7 +50,13 @@ CONTROLLERS = (
 
 
 def build(
-    door: Door, ready: Ready, *, origins: tuple[str, ...], body_limit: int, documents: Sequence[HTTPRouteHandler] = ()
+    door: Door,
+    ready: Ready,
+    *,
+    openid: OpenId,
+    origins: tuple[str, ...],
+    body_limit: int,
+    documents: Sequence[HTTPRouteHandler] = (),
 ) -> Litestar:
     """The HTTP side; `origins` may call it from a browser, `body_limit` is in bytes, `documents` come beside."""
 
@@ -59,6 +68,7 @@ def build(
         dependencies={
             "door": provide(door),
             "identity": provide(door.identity),
+            "openid": provide(openid),
             "ready": provide(ready),
             "intent": Provide(access.intent, sync_to_thread=False),
             "reader": Provide(access.reader, sync_to_thread=False),
