@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import subprocess
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import psycopg
@@ -14,8 +17,9 @@ from answering import problem
 from collabcampus.app import Application
 from collabcampus.domain import commands as c
 from collabcampus.domain.project import Actor
-from collabcampus.settings import Settings
+from collabcampus.settings import Settings, load
 from running import PASSWORD, Person, Server
+from test_documents import SHOWN_ADDRESS, blocks
 from vouching import BACK, IdentityProvider, needs_provider
 
 pytestmark = needs_provider
@@ -84,6 +88,26 @@ class Browser:
     def finish(self, **with_: str) -> httpx.Response:
         """What finishing with this is answered."""
         return self.http.post(f"/openid/{self.name}/finish", json=with_)
+
+
+IN_A_BROWSER = """
+import { createInterface } from "node:readline/promises";
+const kept = new Map();
+globalThis.sessionStorage = {
+  setItem: (name, value) => kept.set(name, value),
+  getItem: (name) => kept.get(name) ?? null,
+  removeItem: (name) => kept.delete(name),
+};
+globalThis.history = { replaceState: () => (location.search = "") };
+globalThis.location = { origin: "http://127.0.0.1:5173", pathname: "/signed-in", assign: (url) => console.log(url) };
+console.log(JSON.stringify(await providers()));
+await signIn("campus");
+for await (const line of createInterface({ input: process.stdin })) {
+  location.search = `?${line}`;
+  console.log((await signedIn()).user.name);
+}
+"""
+"""What a browser would have, and somebody who clicks."""
 
 
 def sign_in(http: httpx.Client, provider: IdentityProvider, subject: str, name: str = "campus") -> httpx.Response:
@@ -309,6 +333,31 @@ def test_groups_give_roles_and_take_them(
     assert mine("gardeners", "dreamers") == {garden: "editor", park: "viewer"}, "a project that is none stops nobody"
     assert mine("heads") == {garden: "owner"}
     assert mine() == {}
+
+
+def test_the_frontend_of_the_document_signs_somebody_in(server: Server, provider: IdentityProvider) -> None:
+    (code,) = blocks("docs/openid.md", "js")
+    subject, _ = somebody(provider)
+    script = code.replace(SHOWN_ADDRESS, server.url) + IN_A_BROWSER
+    with subprocess.Popen(
+        ["node", "--input-type=module", "--eval", script],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as node:  # fmt: skip
+        assert node.stdin
+        assert node.stdout
+        assert json.loads(node.stdout.readline())[0] == {"name": "campus", "title": "The campus"}
+        came = provider.come_back(node.stdout.readline().strip(), subject)
+        said, errors = node.communicate(urlencode(came) + "\n", timeout=20)
+        assert said == "Ann Example\n", errors
+
+
+def test_the_file_of_the_document_is_one_that_is_read(tmp_path: Path) -> None:
+    (shown,) = blocks("docs/openid.md", "toml")
+    (tmp_path / "openid.toml").write_text(shown)
+
+    (provider,) = load({"COLLABCAMPUS_OPENID": str(tmp_path / "openid.toml")}).openid
+
+    assert (provider.name, provider.domains, list(provider.roles)) == ("campus", ("campus.example",), ["students"])
 
 
 def test_nobody_follows_groups_by_a_command_of_their_own(server: Server, gardens: tuple[str, str, str]) -> None:
