@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from collabcampus.identity import Identity, errors, issuer
+from collabcampus.identity import SESSIONS_CHANNEL, Identity, errors, issuer
 from collabcampus.identity.openid import Known, OpenId, roles_of
 from collabcampus.log.database import Database
 from collabcampus.providers import Provider
@@ -112,6 +112,52 @@ async def test_an_address_that_was_verified_keeps_its_password_and_sessions(
 
 
 @needs_provider
+async def test_an_address_that_another_provider_vouched_for_is_verified_as_well(
+    provider: IdentityProvider, nodes: list[OpenId], identity: Identity, database: Database
+) -> None:
+    subject, email = somebody(provider)
+    signed_in = await identity.register(email, "Ann", PASSWORD, AGENT)
+    await database.write(
+        "INSERT INTO openid_identities (issuer, subject, user_id) VALUES ('elsewhere', 'ann', %s) RETURNING 1",
+        signed_in.user.id,
+    )
+
+    assert (await come_in(provider, subject, nodes[0])).user == signed_in.user
+    assert identity.authenticate(signed_in.token).user_id == signed_in.user.id
+
+
+@needs_provider
+async def test_an_address_that_was_given_to_somebody_else_opens_no_account(
+    provider: IdentityProvider, nodes: list[OpenId]
+) -> None:
+    subject, email = somebody(provider)
+    known = await come_in(provider, subject, nodes[0])
+    follower, _ = somebody(provider, email=email)
+
+    with pytest.raises(errors.EmailTaken):
+        await come_in(provider, follower, nodes[0])
+    assert await come_in(provider, subject, nodes[0]) == known
+
+
+@needs_provider
+async def test_every_node_hears_that_a_squatter_is_out(
+    provider: IdentityProvider, nodes: list[OpenId], identity: Identity, database: Database
+) -> None:
+    subject, email = somebody(provider)
+    signed_in = [await identity.register(email, "Squatter", PASSWORD, AGENT)]
+    signed_in.append(await identity.login(email, PASSWORD, AGENT))
+    sessions = {identity.authenticate(each.token).session_id for each in signed_in}
+
+    listening = await psycopg.AsyncConnection.connect(database.conninfo, autocommit=True)
+    async with listening:
+        await listening.execute(f"LISTEN {SESSIONS_CHANNEL}".encode())
+        await come_in(provider, subject, nodes[0])
+        heard = {notice.payload async for notice in listening.notifies(timeout=5, stop_after=2)}
+
+    assert heard == sessions
+
+
+@needs_provider
 async def test_new_keys_of_the_provider_are_asked_for_and_not_too_often(
     provider: IdentityProvider, nodes: list[OpenId], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +173,9 @@ async def test_new_keys_of_the_provider_are_asked_for_and_not_too_often(
         await come_in(provider, subject, node)
     monkeypatch.setattr(issuer, "KEYS_AGAIN_S", 0)
     await come_in(provider, subject, node)
+
+
+SETTINGS = {"name": "campus", "title": "Campus", "issuer": "https://id.campus.example", "clientId": "boards"}
 
 
 @needs_provider
@@ -145,6 +194,24 @@ async def test_a_provider_that_goes_away_in_the_middle_is_unavailable(
 
     assert [(each["event"], each["provider"]) for each in logs] == [("identity_provider_failed", "campus")]
     assert came["code"] not in str(logs)
+    await node.close()
+
+
+async def test_a_provider_that_was_away_is_asked_again_a_little_later(
+    database: Database, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = msgspec.convert([{**SETTINGS, "issuer": "http://127.0.0.1:9"}], tuple[Provider, ...])
+    node = OpenId(database, identity, away, redirects=(BACK,))
+
+    with capture_logs() as logs:
+        for _ in ("asked", "remembered"):
+            with pytest.raises(errors.OpenidUnavailable):
+                await node.start("campus", BACK)
+        assert len(logs) == 1
+        monkeypatch.setattr(issuer, "FAILED_FOR_S", 0)
+        with pytest.raises(errors.OpenidUnavailable):
+            await node.start("campus", BACK)
+        assert len(logs) == 2
     await node.close()
 
 
@@ -183,7 +250,6 @@ async def test_pages_that_are_named_are_the_only_ones(nodes: list[OpenId], addre
 
 
 PROJECT, OTHER = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
-SETTINGS = {"name": "campus", "title": "Campus", "issuer": "https://id.campus.example", "clientId": "boards"}
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,8 @@ class Linking:
 
     async def account(self, vouched: Vouched, unguessable: Callable[[], Awaitable[str]]) -> User:
         """The account of somebody, made or linked at the first sign-in; `unguessable` gives the hash of a password
-        that nobody has. AccountDisabled, or OpenidUnverified where the first sign-in brings no address to go by."""
+        that nobody has. AccountDisabled; OpenidUnverified where the first sign-in brings no address to go by;
+        EmailTaken where it is the address of somebody else at this provider."""
         if known := await self._database.fetch(_KNOWN, vouched.issuer, vouched.subject):
             return _enabled(known[0])
         hashed = await unguessable()
@@ -55,12 +56,14 @@ async def _linked(connection: Connection, vouched: Vouched, unguessable: str) ->
     if found:
         return _enabled(found), []
     email = _address(vouched)
-    there = await _row(connection, _BY_ADDRESS, email)
+    there = await _row(connection, _BY_ADDRESS, vouched.issuer, email)
     if there is None:
         user = User(str(uuid_utils.uuid7()), email, _name(vouched.name, email))
         made = await _row(connection, _MAKE, user.id, user.email, user.name, unguessable)
         return (user if made and await _link(connection, vouched, user) else None), []
-    user, verified = _enabled(there), there[4]
+    user, verified, anothers = _enabled(there), *there[4:]
+    if anothers:
+        raise EmailTaken  # an address that was given to the next one: the account stays with its person
     if not await _link(connection, vouched, user):
         return None, []
     return user, [] if verified else await _freed(connection, user, unguessable)
@@ -73,11 +76,12 @@ _KNOWN = """
 _BY_ADDRESS = """
     SELECT a.user_id, a.email, a.name, a.disabled_at IS NOT NULL,
         to_jsonb(a) ->> 'verified_at' IS NOT NULL
-            OR EXISTS (SELECT FROM openid_identities AS i WHERE i.user_id = a.user_id)
+            OR EXISTS (SELECT FROM openid_identities AS i WHERE i.user_id = a.user_id),
+        EXISTS (SELECT FROM openid_identities AS i WHERE i.user_id = a.user_id AND i.issuer = %s)
     FROM accounts AS a WHERE a.email = %s FOR UPDATE OF a
 """
-"""The last says whether the address was ever proved to be the account's: by a letter to it, or by a provider's word
-at an earlier link."""
+"""The last two say whether the address was ever proved to be the account's, by a letter to it or by a provider's word
+at an earlier link; and whether this provider knows the account as somebody's already."""
 _MAKE = """
     INSERT INTO accounts (user_id, email, name, password_hash) VALUES (%s, %s, %s, %s)
     ON CONFLICT (email) DO NOTHING RETURNING 1
