@@ -1,6 +1,7 @@
 -- Sign-in by OpenID Connect: whom a provider knows as whom, and the sign-ins that are under way.
 
--- Somebody at a provider is one account; `subject` is the provider's own name for them, never their address.
+-- Somebody at a provider is one account, and an account is one person there; `subject` is the provider's own name for
+-- them, never their address.
 CREATE TABLE openid_identities (
     issuer text NOT NULL,
     subject text NOT NULL,
@@ -8,7 +9,7 @@ CREATE TABLE openid_identities (
     linked_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (issuer, subject)
 );
-CREATE INDEX openid_identities_by_person ON openid_identities (user_id);
+CREATE UNIQUE INDEX openid_identities_by_person ON openid_identities (user_id, issuer);
 
 -- A sign-in goes once: its row is deleted by whoever finishes it. Digests alone, so that no copy of them opens a door.
 CREATE TABLE openid_attempts (

@@ -140,6 +140,23 @@ async def test_an_address_that_was_given_to_somebody_else_opens_no_account(
 
 
 @needs_provider
+async def test_two_people_with_one_address_at_once_are_one_in_and_one_out(
+    provider: IdentityProvider, nodes: list[OpenId], database: Database
+) -> None:
+    first, email = somebody(provider)
+    second, _ = somebody(provider, email=email)
+
+    came = await asyncio.gather(
+        *(come_in(provider, each, node) for each, node in zip((first, second), nodes, strict=True)),
+        return_exceptions=True,
+    )
+
+    assert {type(each) for each in came} == {Known, errors.EmailTaken}
+    assert await database.fetch("SELECT count(*) FROM accounts JOIN openid_identities USING (user_id)") == [(1,)]
+    assert await database.fetch("SELECT count(*) FROM accounts") == [(1,)]
+
+
+@needs_provider
 async def test_every_node_hears_that_a_squatter_is_out(
     provider: IdentityProvider, nodes: list[OpenId], identity: Identity, database: Database
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 import uuid_utils
 from msgspec import Struct
+from psycopg import Rollback
 
 from collabcampus.identity.accounts import LONGEST_NAME, User, clean_email, clean_name
 from collabcampus.identity.errors import AccountDisabled, EmailTaken, InvalidEmail, InvalidName, OpenidUnverified
@@ -41,8 +42,10 @@ class Linking:
             return _enabled(known[0])
         hashed = await unguessable()
         for _ in range(ATTEMPTS):
-            async with self._database.connection() as connection, connection.transaction():
+            async with self._database.connection() as connection, connection.transaction() as transaction:
                 user, ended = await _linked(connection, vouched, hashed)
+                if user is None:
+                    raise Rollback(transaction)
             if user:
                 for session_id in ended:
                     self._sessions.heard(session_id)
@@ -51,7 +54,8 @@ class Linking:
 
 
 async def _linked(connection: Connection, vouched: Vouched, unguessable: str) -> tuple[User | None, list[str]]:
-    """The account, and the sessions that ended by it; no account where somebody else was quicker."""
+    """The account, and the sessions that ended by it; no account, and nothing to keep, where somebody else was
+    quicker."""
     found = await _row(connection, _KNOWN, vouched.issuer, vouched.subject)
     if found:
         return _enabled(found), []
