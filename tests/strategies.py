@@ -140,6 +140,7 @@ def _members(prefix: str) -> Strategy[c.Command]:
         (4, st.builds(c.AddMember, role=roles, user_id=people)),
         (2, st.builds(c.ChangeMember, user_id=people, role=roles)),
         (2, st.builds(c.RemoveMember, user_id=people)),
+        (3, st.builds(c.FollowGroups, provider=st.sampled_from(["campus", "library"]), role=st.none() | roles)),
         (1, st.builds(c.TransferOwnership, user_id=people)),
         (
             2,

@@ -28,6 +28,7 @@ from collabcampus.http import api
 from collabcampus.http.documents import published
 from collabcampus.http.door import Door
 from collabcampus.identity import SESSIONS_CHANNEL, Identity
+from collabcampus.identity.openid import OpenId
 from collabcampus.live.bus import Bus
 from collabcampus.live.heads import Heads
 from collabcampus.live.notices import Notices
@@ -138,6 +139,13 @@ class Application:
         self.database = Database(conninfo, most=min(POOL_MAX, share))
         self.projects: Projects[Frame] = Projects(self.database, SocketFrames(), now=now, fresh_id=fresh_id)
         self.identity = Identity(self.database, secret=settings.secret, refresh_grace=settings.refresh_grace)
+        self.openid = OpenId(
+            self.database,
+            self.identity,
+            settings.openid,
+            redirects=settings.openid_redirects,
+            origins=settings.origins,
+        )
         self.gateway = Gateway(
             self.database,
             self.projects,
@@ -183,6 +191,7 @@ class Application:
                 await _ended(following)
         finally:
             self.identity.close()
+            await self.openid.close()
             await self.database.close()
 
     def asgi(self) -> Any:
@@ -199,6 +208,7 @@ class Application:
         return api.build(
             door,
             self._ready,
+            openid=self.openid,
             origins=self.settings.origins,
             body_limit=BODY_LIMIT,
             budgets=self.gateway.budgets,

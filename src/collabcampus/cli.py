@@ -60,7 +60,9 @@ def serve(
     Further settings come from the environment: COLLABCAMPUS_ORIGINS (web origins allowed beside the server's own,
     with commas between; the usual React development servers unless set), COLLABCAMPUS_SECRET (signs tokens; 32 or
     more bytes; made and kept in the database unless set), COLLABCAMPUS_REFRESH_GRACE (seconds in which a used refresh
-    token gives the same successor; 10), COLLABCAMPUS_POSTGRES_BIN (a folder of PostgreSQL binaries to run),
+    token gives the same successor; 10), COLLABCAMPUS_OPENID (identity providers to sign in with: JSON, or the path of
+    a JSON or TOML file), COLLABCAMPUS_OPENID_REDIRECTS (pages that they may lead back to, with commas between; those
+    of the origins unless set), COLLABCAMPUS_POSTGRES_BIN (a folder of PostgreSQL binaries to run),
     COLLABCAMPUS_PROXIES (addresses and networks of reverse proxies, with commas between, whose X-Forwarded-For and
     X-Forwarded-Proto are believed; none unless set).
 

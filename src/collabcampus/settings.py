@@ -13,6 +13,9 @@ import msgspec
 from msgspec import Meta, Struct, field
 from platformdirs import user_data_path
 
+from collabcampus import providers
+from collabcampus.providers import Provider
+
 PREFIX = "COLLABCAMPUS_"
 BODY_LIMIT = 64 * 1024
 """Bytes of an HTTP body or a socket frame."""
@@ -37,7 +40,9 @@ class Settings(Struct, frozen=True):
     """Everything that can be set.
 
     Times are in seconds. `origins` are the web origins allowed beside the server's own. `proxies` are addresses and
-    networks of reverse proxies, whose X-Forwarded-For and X-Forwarded-Proto are believed. Of limits 0 means none.
+    networks of reverse proxies, whose X-Forwarded-For and X-Forwarded-Proto are believed. `openid_redirects` are
+    where a sign-in at a provider may lead back to; without any, wherever these origins have pages. Of limits 0 means
+    none.
     """
 
     host: str = "127.0.0.1"
@@ -56,10 +61,14 @@ class Settings(Struct, frozen=True):
     sockets_per_user: Limit = 200
     sockets_per_address: Limit = 10_000
     proxies: tuple[str, ...] = ()
+    openid: tuple[Provider, ...] = ()
+    openid_redirects: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if 0 < self.command_burst < LEAST_BURST:
             raise ValueError(f"command_burst is 0 or at least {LEAST_BURST}")
+        if len({each.name for each in self.openid}) < len(self.openid):
+            raise ValueError("openid: two providers have the same name")
 
     def __repr__(self) -> str:
         return f"Settings(host={self.host!r}, port={self.port}, data={str(self.data)!r})"  # no secret, no password
@@ -78,13 +87,15 @@ def load(environ: Mapping[str, str] = os.environ, **options: Any) -> Settings:
     if environ.get("DATABASE_URL"):
         given.setdefault("database_url", environ["DATABASE_URL"])
     given |= {name: value for name, value in options.items() if value is not None}
-    for name in ("origins", "proxies"):
+    for name in ("origins", "proxies", "openid_redirects"):
         if isinstance(given.get(name), str):
             given[name] = [each.strip() for each in given[name].split(",") if each.strip()]
     try:
         given["proxies"] = [_network(each) for each in given.get("proxies", ())]
+        if isinstance(given.get("openid"), str):
+            given["openid"] = providers.read(given["openid"])
         return msgspec.convert(given, Settings, strict=False, dec_hook=_decode)
-    except ValueError as error:
+    except ValueError as error:  # msgspec's are such, too
         raise BadSetting(f"bad setting: {error}") from None
 
 

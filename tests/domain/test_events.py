@@ -46,6 +46,7 @@ STORED: list[tuple[e.Event, str]] = [
     (e.LabelDeleted("l"), '{"labelId":"l"}'),
     (e.MemberAdded("u", "owner"), '{"userId":"u","role":"owner"}'),
     (e.MemberAdded("u", "viewer", ("u",)), '{"userId":"u","role":"viewer","notifies":["u"]}'),
+    (e.MemberAdded("u", "viewer", provider="campus"), '{"userId":"u","role":"viewer","provider":"campus"}'),
     (e.MemberRoleChanged("u", "editor"), '{"userId":"u","role":"editor"}'),
     (e.MemberRemoved("u"), '{"userId":"u"}'),
     (

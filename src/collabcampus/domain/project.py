@@ -138,8 +138,12 @@ def _merge(draft: Project, recorded: e.Recorded) -> None:
 
 def _merge_project(draft: Project, event: e.Administrative, recorded: e.Recorded) -> None:
     match event:
-        case e.MemberAdded(user_id=user_id, role=role) | e.MemberRoleChanged(user_id=user_id, role=role):
-            draft.members[user_id] = Member(user_id, role)
+        case e.MemberAdded(user_id=user_id, role=role, provider=provider):
+            draft.members[user_id] = Member(user_id, role, None if provider is UNSET else provider)
+            draft.former.pop(user_id, None)
+        case e.MemberRoleChanged(user_id=user_id, role=role):
+            known = draft.members.get(user_id)
+            draft.members[user_id] = Member(user_id, role, known.provider if known else None)
             draft.former.pop(user_id, None)
         case e.MemberRemoved(user_id=user_id):
             if draft.members.pop(user_id, None):

@@ -5,11 +5,12 @@ from msgspec import Struct
 from collabcampus.domain.types import Role
 
 
-class Member(Struct, frozen=True, rename="camel"):
-    """Somebody with a place in the project."""
+class Member(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Somebody with a place in the project; `provider` is the identity provider whose groups gave it."""
 
     user_id: str
     role: Role
+    provider: str | None = None
 
 
 class Item(Struct, frozen=True, rename="camel"):

@@ -22,15 +22,18 @@ from collabcampus.http.labels import LabelsController
 from collabcampus.http.me import MeController
 from collabcampus.http.members import MembersController
 from collabcampus.http.messages import MessagesController
+from collabcampus.http.openid import OpenIdController
 from collabcampus.http.people import PeopleController
 from collabcampus.http.projects import ProjectsController
 from collabcampus.http.search import SearchController
 from collabcampus.http.tasks import ProjectTasksController, TasksController
+from collabcampus.identity.openid import OpenId
 from collabcampus.live.pace import Budgets
 
 CONTROLLERS = (
     HealthController,
     PeopleController,
+    OpenIdController,
     ProjectsController,
     ColumnsController,
     LabelsController,
@@ -51,6 +54,7 @@ def build(
     door: Door,
     ready: Ready,
     *,
+    openid: OpenId,
     origins: tuple[str, ...],
     body_limit: int,
     budgets: Budgets | None = None,
@@ -69,6 +73,7 @@ def build(
         dependencies={
             "door": provide(door),
             "identity": provide(door.identity),
+            "openid": provide(openid),
             "ready": provide(ready),
             "intent": Provide(access.intent, sync_to_thread=False),
             "reader": Provide(access.reader, sync_to_thread=False),

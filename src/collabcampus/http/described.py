@@ -18,7 +18,7 @@ from collabcampus.domain.commands import camel
 from collabcampus.http.access import SAFE
 from collabcampus.http.problems import PROBLEM_JSON
 
-_OF_THE_HOUSE = {"self", "request", "door", "identity", "ready"}
+_OF_THE_HOUSE = {"self", "request", "door", "identity", "openid", "ready"}
 """Parameters of handlers that no client sends."""
 _ALWAYS = {503: "Busy, or the log cannot be reached; try again after `Retry-After`"}
 _WITH_INPUT = {400: "The request is not what this call takes"}

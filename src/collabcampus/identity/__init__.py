@@ -58,6 +58,10 @@ class Identity:
         self.sessions.secret = await self._stored("refresh")
         await self.sessions.load()
 
+    async def unguessable(self) -> str:
+        """The hash of a password that nobody knows: it costs a guess what any other does."""
+        return await self._passwords.hash(secrets.token_urlsafe(32))
+
     def close(self) -> None:
         """End the threads that hash."""
         self._passwords.close()
@@ -86,6 +90,10 @@ class Identity:
             raise errors.AccountDisabled
         if self._passwords.outdated(stored):
             await self.accounts.set_hash(user.id, await self._passwords.hash(password))
+        return await self._sign_in(user, user_agent)
+
+    async def vouched(self, user: User, user_agent: str) -> SignedIn:
+        """Sign somebody in whom an identity provider vouches for."""
         return await self._sign_in(user, user_agent)
 
     async def refresh(self, refresh_token: str) -> SignedIn:

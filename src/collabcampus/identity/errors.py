@@ -1,6 +1,6 @@
 """Why somebody is not let in, or not registered: the class name is the wire code, the docstring the message."""
 
-from collabcampus.domain.errors import Conflict, Forbidden, Invalid, Unauthenticated
+from collabcampus.domain.errors import Busy, Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 
 
 class TokenMissing(Unauthenticated):
@@ -45,3 +45,31 @@ class InvalidEmail(Invalid):
 
 class InvalidName(Invalid):
     """A name has 1 to 100 characters, none of them a control character."""
+
+
+class OpenidProviderNotFound(NotFound):
+    """There is no such identity provider here."""
+
+
+class OpenidRedirectRefused(Invalid):
+    """A sign-in may not lead back to this address."""
+
+
+class OpenidStateInvalid(Unauthenticated):
+    """This sign-in was not begun in this browser, or it is over; begin anew."""
+
+
+class OpenidRefused(Unauthenticated):
+    """The identity provider does not vouch for this sign-in; begin anew."""
+
+
+class OpenidUnverified(Forbidden):
+    """The identity provider has verified no e-mail address of this person."""
+
+
+class OpenidDomainRefused(Forbidden):
+    """People with addresses of this domain are not let in by this identity provider."""
+
+
+class OpenidUnavailable(Busy):
+    """The identity provider cannot be reached right now; try again shortly."""

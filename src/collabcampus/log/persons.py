@@ -200,3 +200,11 @@ async def unread_of(database: Database, user_id: str, after: str | None, limit: 
         *(user_id, user_id, after, limit),
     )
     return [row[0] for row in rows]
+
+
+async def given_by(database: Database, user_id: str, provider: str) -> list[str]:
+    """The projects where somebody is a member by an identity provider's groups."""
+    rows = await database.fetch(
+        "SELECT project_id FROM membership WHERE key = %s AND row ->> 'provider' = %s", user_id, provider
+    )
+    return [row[0] for row in rows]

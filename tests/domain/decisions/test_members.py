@@ -5,12 +5,14 @@ import pytest
 from collabcampus.domain import commands as c
 from collabcampus.domain import errors, permissions
 from collabcampus.domain import events as e
+from collabcampus.domain.types import Role
 from domain.given import (
     ADDRESS,
     ARCHIVED,
     AT,
     BOUND,
     EDITOR,
+    FIRST,
     GARDEN,
     LINK,
     NEW_INVITATION,
@@ -44,6 +46,13 @@ def invitation(expires_at: str | None = None, max_uses: int | None = None, uses:
     return [made, *([e.InvitationAccepted(LINK, NOWHERE, uses)] if uses else [])]
 
 
+def by_group(role: Role, provider: str = "campus") -> list[e.Event | By]:
+    """The stranger came in by a group, which gave this role."""
+    return [e.MemberAdded(YOU, role, provider=provider)]
+
+
+IN_GROUP, IN_NO_GROUP = c.FollowGroups("campus", "editor"), c.FollowGroups("campus", None)
+AWAY: list[e.Event | By] = [e.ProjectArchived(PROJECT)]
 ACCEPTED = [
     Case(c.AddMember("viewer", YOU), [e.MemberAdded(YOU, "viewer", (YOU,))]),
     Case(c.AddMember("owner", YOU), [e.MemberAdded(YOU, "owner", (YOU,))]),
@@ -94,6 +103,32 @@ ACCEPTED = [
     Case(ACCEPT, COMES_IN, by=STRANGER, after=invitation(UNTIL), at="2026-11-24T23:59:59.999Z"),
     Case(ACCEPT, COMES_IN, by=STRANGER, after=invitation("2026-11-24T12:00:01Z"), at=AT),
     Case(ACCEPT, COMES_IN, by=STRANGER, after=[e.MemberAdded(YOU, "viewer"), e.MemberRemoved(YOU)]),
+    Case(IN_GROUP, [e.MemberAdded(YOU, "editor", provider="campus")], by=STRANGER),
+    Case(IN_GROUP, [], by=STRANGER, after=by_group("editor")),
+    Case(IN_GROUP, [e.MemberRoleChanged(YOU, "editor")], by=STRANGER, after=by_group("viewer")),
+    Case(
+        IN_GROUP,
+        [e.MemberRoleChanged(YOU, "editor")],
+        by=STRANGER,
+        after=[*by_group("editor"), e.MemberRoleChanged(YOU, "viewer")],
+    ),
+    Case(IN_GROUP, [], by=STRANGER, after=by_group("viewer", "library")),
+    Case(IN_GROUP, [], by=VIEWER),
+    Case(IN_GROUP, [], by=STRANGER, after=AWAY),
+    Case(IN_GROUP, [], by=STRANGER, after=[*by_group("viewer"), *AWAY]),
+    Case(IN_NO_GROUP, [], by=STRANGER),
+    Case(IN_NO_GROUP, [], by=VIEWER),
+    Case(IN_NO_GROUP, [], by=STRANGER, after=by_group("viewer", "library")),
+    Case(
+        IN_NO_GROUP, [], by=STRANGER, after=[*by_group("viewer"), e.MemberRemoved(YOU), e.MemberAdded(YOU, "viewer")]
+    ),
+    Case(IN_NO_GROUP, [e.MemberRemoved(YOU)], by=STRANGER, after=by_group("editor")),
+    Case(
+        IN_NO_GROUP,
+        [e.TaskAssigned(FIRST, ()), e.MemberRemoved(YOU)],
+        by=STRANGER,
+        after=[*by_group("editor"), e.TaskAssigned(FIRST, (YOU,)), *AWAY],
+    ),
 ]  # fmt: skip
 NO_WAY_IN = errors.InvitationNotFound()
 REFUSED = [
@@ -137,6 +172,15 @@ REFUSED = [
     Case(ACCEPT, NO_WAY_IN, by=STRANGER, after=invitation("2026-11-24T11:59:59Z"), at=AT),
     Case(c.AcceptInvitation(BOUND, SECRET), NO_WAY_IN, by=STRANGER),
     Case(c.AcceptInvitation(BOUND, SECRET, SECRET_HASH), NO_WAY_IN, by=STRANGER),
+    Case(
+        IN_GROUP,
+        errors.LimitReached(limit="members per project", most=3),
+        by=STRANGER,
+        limits={"MEMBERS_PER_PROJECT": 3},
+    ),
+    Case(IN_GROUP, errors.ProjectNotFound(), by=STRANGER, since=[]),
+    Case(IN_NO_GROUP, errors.LastOwner(), by=STRANGER, after=[*by_group("owner"), e.MemberRemoved(ME)]),
+    Case(IN_GROUP, errors.LastOwner(), by=STRANGER, after=[*by_group("owner"), e.MemberRemoved(ME)]),
     Case(
         ACCEPT,
         errors.LimitReached(limit="members per project", most=3),

@@ -56,6 +56,7 @@ Command: TypeAlias = (
     | DeleteMessage
     | ReactToMessage
     | RemindDue
+    | FollowGroups
 )
 TaskCommand: TypeAlias = (
     EditTask
@@ -93,9 +94,12 @@ Administrative: TypeAlias = (
 )
 """Those about the project itself."""
 
+OF_THE_HOUSE = (RemindDue, FollowGroups)
+"""Those that no client sends."""
+
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 COMMANDS: dict[str, type[Command]] = {
-    _WORD.sub("_", each.__name__).lower(): each for each in get_args(Command) if each is not RemindDue
+    _WORD.sub("_", each.__name__).lower(): each for each in get_args(Command) if each not in OF_THE_HOUSE
 }
 COMMANDS["task_moved"] = MoveTask
 

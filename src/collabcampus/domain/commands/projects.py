@@ -178,6 +178,14 @@ class AcceptInvitation(Base, frozen=True):
     address_digest: Filled = UNSET
 
 
+class FollowGroups(Base, frozen=True):
+    """Bring the actor's own membership in line with the groups an identity provider says they are in: `role` is what
+    the groups give, None for nothing. Sent by the sign-in alone, so no client names it."""
+
+    provider: str
+    role: Role | None
+
+
 class Original(Struct, frozen=True):
     """What a new project is made of, with the ids that the copies get; labels have id, name and colour."""
 

@@ -53,6 +53,28 @@ def remove(command: c.RemoveMember, project: Project) -> list[e.Event]:
     return [*bare, e.MemberRemoved(user_id)]
 
 
+def follow(command: c.FollowGroups, project: Project, actor: Actor) -> list[e.Event]:
+    """A membership that the provider's groups gave, or are to give, becomes what they say now. Who is a member by
+    somebody's hand, or by another provider, stays what they are; an archived project takes nobody in."""
+    if not project.members:
+        raise errors.ProjectNotFound
+    now = project.members.get(actor.user_id)
+    if now is None:
+        return _taken_in(command, project, actor)
+    if now.provider != command.provider or now.role == command.role:
+        return []
+    if command.role is None:
+        return remove(c.RemoveMember(actor.user_id), project)
+    return [] if project.archived else change(c.ChangeMember(actor.user_id, command.role), project)
+
+
+def _taken_in(command: c.FollowGroups, project: Project, actor: Actor) -> list[e.Event]:
+    if command.role is None or project.archived:
+        return []
+    within("MEMBERS_PER_PROJECT", len(project.members) + 1)
+    return [e.MemberAdded(actor.user_id, command.role, provider=command.provider)]
+
+
 def transfer(command: c.TransferOwnership, project: Project, actor: Actor) -> list[e.Event]:
     """The other an owner, oneself an editor."""
     role = project.role_of(command.user_id)

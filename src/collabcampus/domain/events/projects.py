@@ -75,10 +75,11 @@ class LabelDeleted(OfLabel, frozen=True, rename="camel"):
 
 
 class MemberAdded(OfMember, frozen=True, rename="camel"):
-    """Somebody became a member."""
+    """Somebody became a member; `provider` is the identity provider whose groups made them one."""
 
     role: Role
     notifies: Notified = UNSET
+    provider: str | UnsetType = UNSET
 
 
 class MemberRoleChanged(OfMember, frozen=True, rename="camel"):
