@@ -30,6 +30,8 @@ class Server:
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
         self.errors = ""
+        self.security = ""
+        """The lines of the security log: they are no errors."""
 
     def __enter__(self) -> "Server":
         return self.start()
@@ -81,7 +83,10 @@ class Server:
         assert self.process
         assert self.process.stderr
         for line in self.process.stderr:
-            self.errors += line
+            if '"event": "security"' in line:
+                self.security += line
+            else:
+                self.errors += line
 
 
 class Person:

@@ -141,6 +141,7 @@ def _members(prefix: str) -> Strategy[c.Command]:
         (2, st.builds(c.ChangeMember, user_id=people, role=roles)),
         (2, st.builds(c.RemoveMember, user_id=people)),
         (1, st.builds(c.TransferOwnership, user_id=people)),
+        (1, st.builds(c.AppointOwner, user_id=people, inactive=st.sampled_from([(), tuple(PEOPLE[:2])]))),
         (
             2,
             st.builds(

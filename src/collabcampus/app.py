@@ -27,7 +27,7 @@ from collabcampus.embedded import Cluster, find_binaries
 from collabcampus.http import api
 from collabcampus.http.documents import published
 from collabcampus.http.door import Door
-from collabcampus.identity import SESSIONS_CHANNEL, Identity
+from collabcampus.identity import DISABLED_CHANNEL, SESSIONS_CHANNEL, Identity
 from collabcampus.live.bus import Bus
 from collabcampus.live.notices import Notices
 from collabcampus.live.presence import Presence
@@ -36,6 +36,7 @@ from collabcampus.live.reminders import remind
 from collabcampus.log.database import POOL_MAX, Database
 from collabcampus.log.follow import HEADS, PostgresBus, parse_heads
 from collabcampus.log.migrate import migrate
+from collabcampus.masking import MaskingFormatter, mask_secrets
 from collabcampus.settings import BODY_LIMIT, Settings
 from collabcampus.sockets import described, manual
 from collabcampus.sockets.frames import Frame, SocketFrames
@@ -73,12 +74,15 @@ def fresh_id() -> str:
 
 def configure_logging() -> None:
     """JSON lines on standard error; standard output is for answers."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    lines = logging.StreamHandler(sys.stderr)
+    lines.setFormatter(MaskingFormatter("%(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[lines])
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            mask_secrets,
             structlog.processors.JSONRenderer(),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -142,11 +146,13 @@ class Application:
             payload_limit=BODY_LIMIT,
         )
         self.identity.sessions.on_end.append(self.gateway.end_session)
+        self.identity.administration.on_disabled.append(self.gateway.end_person)
         if worker is not None:
             self.gateway.server.eio.sid_prefix = session_prefix(worker)
         self.bus: Bus = PostgresBus(self.database, self._heal)
         self.bus.subscribe(HEADS, self._heads)
         self.bus.subscribe(SESSIONS_CHANNEL, self.identity.sessions.heard)
+        self.bus.subscribe(DISABLED_CHANNEL, self.identity.administration.heard)
         self.presence = Presence(self.bus, self.projects.room, self.projects.rooms)
         self.projects.people_changed = self.presence.changed
         self.projects.committed_here = Notices(self.bus, self.gateway.told).committed
@@ -159,7 +165,7 @@ class Application:
             await self.identity.open()
             following = asyncio.create_task(self.bus.run())
             try:
-                async with self.projects.running():
+                async with self.projects.running(), self.identity.security.running():
                     reminding = asyncio.create_task(self._reminding())
                     try:
                         yield self
@@ -191,6 +197,7 @@ class Application:
     async def _heal(self) -> None:
         with suppress(Busy):
             await self.identity.sessions.load()
+            await self.identity.administration.load()
             await self.projects.heal()
         self.presence.tick()
 

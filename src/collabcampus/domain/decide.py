@@ -34,6 +34,8 @@ def decide(command: c.Command, project: Project, actor: Actor, at: str = "") -> 
             return members.accept(command, project, actor, at)
         case c.RemindDue():
             return tasks.remind(command, project)
+        case c.AppointOwner():
+            return members.appoint(command, project, actor)
         case _:
             _authorise(command, project, actor)
     match command:

@@ -15,8 +15,10 @@ from collabcampus.domain.project import Actor
 from collabcampus.domain.types import Id
 from collabcampus.identity import Claims, Identity
 from collabcampus.identity.errors import TokenMissing
+from collabcampus.identity.tokens import READ, WRITE
 
 BEARER = "bearer "
+READING = ("GET", "HEAD", "OPTIONS")
 
 SignedIn = Request[Claims, str, State]
 """A request whose bearer token was good."""
@@ -31,7 +33,15 @@ class BearerToken(AbstractAuthenticationMiddleware):
             raise TokenMissing
         token = header[len(BEARER) :].strip()
         identity: Identity = connection.app.state.identity
-        return AuthenticationResult(user=identity.authenticate(token), auth=token)
+        claims = await identity.claims(token)
+        claims.require(scope_of(connection))
+        return AuthenticationResult(user=claims, auth=token)
+
+
+def scope_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """What a call takes of its token: what its route says, or else to read or to write by its method."""
+    of_route: str | None = connection.scope["route_handler"].opt.get("scope")
+    return of_route or (READ if connection.scope.get("method") in READING else WRITE)
 
 
 class Intent(Struct, frozen=True):

@@ -18,8 +18,8 @@ from collabcampus.sockets import payloads, told
 _CHANNEL = "socket"
 _AT = {"$ref": f"#/channels/{_CHANNEL}"}
 _HOW = """Any Socket.IO client of protocol 5 (Engine.IO 4) at `/socket.io/`, by websocket or long polling, with
-`{auth: {token}}`, the access token of `POST /login`. The events of a project reach every socket in its room as
-exactly one frame each, in order, with a dense `position`: n followed by n + 2 means a gap."""
+`{auth: {token}}`, the access token of `POST /login` or an API token. The events of a project reach every socket in
+its room as exactly one frame each, in order, with a dense `position`: n followed by n + 2 means a gap."""
 
 _ROOMS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "join_project": (payloads.JoinProject, told.Accepted),

@@ -29,7 +29,8 @@ class EngineSocket:
     """One client's Engine.IO session, by polling or websocket."""
 
     __slots__ = (
-        "carrier", "closed", "connected", "farewell", "outbox", "peer", "server", "sid", "upgraded", "upgrading",
+        "address", "carrier", "closed", "connected", "farewell", "outbox", "peer", "server", "sid", "upgraded",
+        "upgrading",
     )  # fmt: skip
 
     def __init__(self, server: "Engine", sid: str) -> None:
@@ -40,6 +41,8 @@ class EngineSocket:
         self.connected = self.upgrading = self.upgraded = self.closed = False
         self.farewell = _CLOSE
         self.peer: Any = None
+        self.address: str | None = None
+        """Where the client that began it is, as the server saw it."""
 
     @property
     def wire(self) -> Wire | None:

@@ -15,6 +15,10 @@ from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.decide import require_member
 from collabcampus.identity import Claims, Identity
+from collabcampus.identity.errors import ScopeMissing
+from collabcampus.identity.security_log import peer
+from collabcampus.identity.sessions import ENDED_KEPT_S
+from collabcampus.identity.tokens import READ, WRITE
 from collabcampus.live import views
 from collabcampus.live.attempts import Answer
 from collabcampus.live.project import LiveProject
@@ -29,6 +33,8 @@ from collabcampus.sockets.joined import Shown
 from collabcampus.sockets.packets import Asked
 from collabcampus.sockets.server import Server
 
+LONGEST_S = ENDED_KEPT_S
+"""A socket whose token lasts longer comes back after that: an end that nobody heard is not missed for good."""
 RESUME_LIMIT = 5_000
 """Events a resuming client is sent one by one; who lacks more gets the board anew."""
 
@@ -45,6 +51,8 @@ _WAITED_FOR = (
     c.CopyTask,
 )
 """Commands that name people or things elsewhere, which are looked up: they wait, and so does what follows them."""
+_OF_READERS = ("join_project", "leave_project", "authenticate")
+"""All that a token takes which may read alone."""
 _READERS = {name: payloads.reader(kind) for name, kind in c.COMMANDS.items()}
 _AT_ONCE = {name: _READERS[name] for name, kind in c.COMMANDS.items() if kind not in _WAITED_FOR}
 _JOIN = msgspec.json.Decoder(payloads.JoinProject)
@@ -88,6 +96,11 @@ class Gateway:
         for connection in list(self._by_session.get(session_id, ())):
             connection.close()
 
+    def end_person(self, user_id: str) -> None:
+        """Close every socket of somebody who was disabled."""
+        for connection in list(self._by_person.get(user_id, ())):
+            connection.close()
+
     def told(self, project_id: str, position: int, people: list[str]) -> None:
         """An event concerns these people: those who are connected here get their `notification`."""
         here = [each for each in people if each in self._by_person]
@@ -117,10 +130,13 @@ class Gateway:
             token = msgspec.convert(auth or {}, _Auth).token
         except msgspec.ValidationError:
             token = ""
-        claims = self._identity.authenticate(token)
+        peer.set(socket.address)
+        claims = await self._identity.claims(token)
+        claims.require(READ)
         user = await self._identity.user(claims.user_id)
-        self._identity.authenticate(token)  # the session may have ended meanwhile
+        claims = await self._identity.claims(token)  # the session may have ended meanwhile
         connection = Connection(socket, user.id, user.name, claims.session_id, self._offer, self._handle)
+        connection.scopes = claims.scopes
         self._expire(connection, claims)
         return connection
 
@@ -136,7 +152,7 @@ class Gateway:
         _discard(self._by_person, connection.user_id, connection)
 
     def _expire(self, connection: Connection, claims: Claims) -> None:
-        connection.expire_at(claims.expires_at - time.time())
+        connection.expire_at(min(claims.expires_at - time.time(), LONGEST_S))
 
     async def _handle(self, connection: Connection, asked: Asked) -> None:
         """Handle one event. Whatever happens, it is answered."""
@@ -150,10 +166,13 @@ class Gateway:
 
     def _offer(self, connection: Connection, asked: Asked) -> bool:
         """Take a command without waiting for anything; False where something has to be waited for."""
+        done = partial(self._done, connection, asked)
+        if WRITE not in connection.scopes and asked.event not in _OF_READERS:
+            done(None, ScopeMissing(scope=WRITE))
+            return True
         reader = _AT_ONCE.get(asked.event)
         if reader is None:
             return False
-        done = partial(self._done, connection, asked)
         try:
             wanted = reader(asked.arguments)
         except errors.Refused as refused:
@@ -250,10 +269,14 @@ class Gateway:
         connection.answer(asked, b'{"ok":true}')
 
     async def _authenticate(self, connection: Connection, asked: Asked) -> None:
-        claims = self._identity.authenticate(payloads.payload_of(asked.arguments, _TOKEN).token)
+        claims = await self._identity.claims(payloads.payload_of(asked.arguments, _TOKEN).token)
+        if not connection.alive:
+            return
         if claims.user_id != connection.user_id:
             raise errors.InvalidPayload(reason="the token is somebody else's")
+        claims.require(READ)
         self._end_of_session_moves(connection, claims)
+        connection.scopes = claims.scopes
         self._expire(connection, claims)
         connection.answer(asked, b'{"ok":true}')
 

@@ -184,7 +184,10 @@ class Server(socketio.AsyncServer, Generic[P]):  # type: ignore[misc]
         self._begin(peer)
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
-        self._silent.start(self.eio.sockets[eio_sid])
+        socket: EngineSocket = self.eio.sockets[eio_sid]
+        client = environ["asgi.scope"].get("client")
+        socket.address = client[0] if client else None
+        self._silent.start(socket)
 
     def _shut_if_silent(self, socket: EngineSocket) -> None:
         socket.shut("no token in time")

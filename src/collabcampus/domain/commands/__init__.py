@@ -32,6 +32,7 @@ Command: TypeAlias = (
     | ChangeMember
     | RemoveMember
     | TransferOwnership
+    | AppointOwner
     | CreateInvitation
     | RevokeInvitation
     | AcceptInvitation
@@ -93,9 +94,12 @@ Administrative: TypeAlias = (
 )
 """Those about the project itself."""
 
+NEVER_SENT = (RemindDue, AppointOwner)
+"""Commands that no socket takes: the server's own, and the administrators'."""
+
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 COMMANDS: dict[str, type[Command]] = {
-    _WORD.sub("_", each.__name__).lower(): each for each in get_args(Command) if each is not RemindDue
+    _WORD.sub("_", each.__name__).lower(): each for each in get_args(Command) if each not in NEVER_SENT
 }
 COMMANDS["task_moved"] = MoveTask
 
