@@ -50,6 +50,7 @@ DRAIN_S = 5
 BACKLOG = 2_048
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STARTUP_POLL_S = 0.01
+CANCEL_AGAIN_S = 0.1
 REMIND_EACH_S = 60.0
 COLLECTED_AFTER = (5_000, 20, 100)
 """Allocations, and collections of each younger generation, before the garbage collector looks."""
@@ -221,9 +222,12 @@ class Application:
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
+    """Cancel it until it has ended: Python 3.11's `wait_for` loses a cancellation that comes as it finishes."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait((task,), timeout=CANCEL_AGAIN_S)
     with suppress(asyncio.CancelledError):
-        await task
+        task.result()
 
 
 @asynccontextmanager

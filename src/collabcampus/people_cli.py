@@ -144,7 +144,8 @@ def token_add(
     email: Email,
     name: Annotated[str, typer.Option(help="What it is for; shown in the list.")],
     scope: Annotated[
-        list[Given] | None, typer.Option(help="`read`, or `write` for commands too; repeat for several; `read` unless given.")
+        list[Given] | None,
+        typer.Option(help="`read`, or `write` for commands too; repeat for several; `read` unless given."),
     ] = None,
     days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="How long it is good.")] = USUAL_DAYS,
     data: Data = None,

@@ -5,7 +5,6 @@ import uuid
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
 
 from answering import done, key, pages, problem
@@ -19,7 +18,7 @@ WITHIN_S = 1.0
 @pytest.fixture(scope="module")
 def boss(server: Server, module_database_url: str) -> Person:
     """An administrator."""
-    return administrator(server, module_database_url)
+    return Person(server.url, "Boss").promote(module_database_url)
 
 
 def made(person: Person, name: str = "a script") -> dict[str, Any]:
@@ -27,14 +26,6 @@ def made(person: Person, name: str = "a script") -> dict[str, Any]:
     answer = person.http.post("/api/me/tokens", json={"name": name, "scopes": ["read"]})
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
-
-
-def administrator(server: Server, database_url: str) -> Person:
-    """Somebody who is one."""
-    person = Person(server.url, "Boss")
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("UPDATE accounts SET admin = true WHERE user_id = %s", (person.user_id,))
-    return person
 
 
 @pytest.fixture
@@ -156,9 +147,9 @@ def written(boss: Person, about: Person, last: str) -> list[dict[str, Any]]:
 def test_the_log_pages_and_is_filtered(boss: Person, alice: Person) -> None:
     for name in ("one", "two", "three"):
         made(alice, name=name)
-    everything = written(boss, alice, "api_token_made")
-    while len(everything) < 5:
-        everything = written(boss, alice, "api_token_made")
+    changed(boss, alice, admin=True)
+    changed(boss, alice, admin=False)
+    everything = written(boss, alice, "person_demoted")
 
     assert pages(boss, LOG, userId=alice.user_id) == everything
     assert [each["kind"] for each in pages(boss, LOG, userId=alice.user_id, kind="registered")] == ["registered"]
