@@ -17,6 +17,7 @@ import httpx
 import pytest
 from msgspec import Struct
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from collabcampus.domain import commands as c
 from collabcampus.domain import permissions
@@ -69,9 +70,10 @@ class Sockets:
 
     def ask(self, person: Person, event: str, *arguments: Any) -> Payload:
         """What the event is answered."""
-        if person.user_id not in self._of:
-            self._of[person.user_id] = RawSocket(self._url, person.token)
-        return self._of[person.user_id].ask(event, *arguments)
+        known = self._of.get(person.user_id)
+        if known is None or known.websocket.state is not State.OPEN:  # nobody read it for long, and it was closed
+            known = self._of[person.user_id] = RawSocket(self._url, person.token)
+        return known.ask(event, *arguments)
 
     def close(self) -> None:
         """All go away."""

@@ -157,7 +157,16 @@ def test_the_log_pages_and_is_filtered(boss: Person, alice: Person) -> None:
     since = boss.http.get(LOG, params={"userId": alice.user_id, "since": second["at"]}).json()["items"]
     until = boss.http.get(LOG, params={"userId": alice.user_id, "until": second["at"]}).json()["items"]
     assert [*since, *until] == everything
-    for query in ({"since": "yesterday"}, {"until": "x"}, {"cursor": "x"}, {"userId": "x"}, {"kind": "a\0"}):
+    for since_when in ("2026-W01-1", "20260101T00", "2026-01-01T00:00:00+23:59"):
+        assert boss.http.get(LOG, params={"since": since_when}).status_code == 200
+    for query in (
+        {"since": "yesterday"},
+        {"since": "0001-01-01T00:00:00+01:00"},
+        {"until": "x"},
+        {"cursor": "x"},
+        {"userId": "x"},
+        {"kind": "a\0"},
+    ):
         assert problem(boss.http.get(LOG, params=query)) == (400, "invalid_body")
 
 

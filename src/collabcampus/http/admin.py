@@ -3,7 +3,7 @@
 Nothing here shows what is in a project: to be an administrator is no place in one.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -157,11 +157,11 @@ def _text(name: str, value: str) -> str:
 
 
 def _moment(name: str, value: str | None) -> str | None:
-    """A moment with its zone, UTC where it names none; a 400 for anything else."""
+    """A moment in UTC, which it is in where it names no zone; a 400 for anything else."""
     if value is None:
         return None
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
         raise bad(name, f"{A_MOMENT} is expected") from None
-    return value if moment.tzinfo else f"{moment.isoformat()}Z"
