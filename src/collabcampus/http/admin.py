@@ -79,8 +79,10 @@ class AdminController(Controller):
         request: SignedIn,
         identity: NamedDependency[Identity],
     ) -> Person:
-        """Disable or enable somebody, make them an administrator or not. Whoever is disabled is out at once; their
-        API tokens work again once they are enabled, they sign in anew."""
+        """Disable or enable somebody, make them an administrator or not.
+
+        Whoever is disabled is out at once; once they are enabled their API tokens work again, and they sign in anew.
+        """
         return await identity.administration.change(
             str(user_id), request.user.user_id, admin=data.admin, disabled=data.disabled
         )
