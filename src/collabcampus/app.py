@@ -166,7 +166,7 @@ class Application:
             await self.identity.open()
             following = asyncio.create_task(self.bus.run())
             try:
-                async with self.projects.running(), self.identity.security.running():
+                async with self.identity.security.running(), self.projects.running():
                     reminding = asyncio.create_task(self._reminding())
                     try:
                         yield self

@@ -106,6 +106,25 @@ async def test_an_outage_fails_nobody_and_what_waited_is_written_after_it(
     await database.close()
 
 
+async def test_what_could_not_be_written_at_the_end_is_said(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(security_log, "DRAIN_S", 0.05)
+    database = Database(database_url)
+    await database.open()
+    log = SecurityLog(database)
+    async with await psycopg.AsyncConnection.connect(database_url) as owner:
+        await owner.execute("LOCK TABLE security_log")
+        with capture_logs() as lines:
+            async with log.running():
+                log.record("too late")
+    await database.close()
+
+    assert [(each["event"], each.get("count")) for each in lines] == [
+        ("security", None), ("security_entries_not_written", 1),
+    ]  # fmt: skip
+
+
 async def test_an_entry_that_does_not_fit_costs_the_others_nothing(database: Database) -> None:
     log = SecurityLog(database)
     async with log.running():

@@ -136,9 +136,11 @@ class SecurityLog:
         try:
             yield self
         finally:
-            with suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(DRAIN_S):
                     await self.drained()
+            except TimeoutError:
+                _logger.error("security_entries_not_written", count=len(self._waiting))
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
