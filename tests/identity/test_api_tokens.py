@@ -190,9 +190,10 @@ async def test_one_revokes_ones_own_and_each_once(identity: Identity, alice: Use
 
 
 async def test_there_are_so_many_at_the_most_however_fast_they_are_made(
-    identity: Identity, alice: User, monkeypatch: pytest.MonkeyPatch
+    identity: Identity, alice: User, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_tokens, "TOKENS_PER_PERSON", 3)
+    await asyncio.gather(*(database.fetch("SELECT pg_sleep(0.2)") for _ in range(6)))  # as many connections
 
     outcomes = await asyncio.gather(*(made(identity, alice) for _ in range(6)), return_exceptions=True)
 
