@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 import httpx
+import psycopg
 
 COLLABCAMPUS = Path(sys.executable).parent / "collabcampus"
 READY = "collabcampus ready on "
@@ -30,6 +31,8 @@ class Server:
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
         self.errors = ""
+        self.security = ""
+        """The lines of the security log: they are no errors."""
 
     def __enter__(self) -> "Server":
         return self.start()
@@ -81,7 +84,10 @@ class Server:
         assert self.process
         assert self.process.stderr
         for line in self.process.stderr:
-            self.errors += line
+            if '"event": "security"' in line:
+                self.security += line
+            else:
+                self.errors += line
 
 
 class Person:
@@ -96,6 +102,12 @@ class Person:
         self.token: str = answer.json()["token"]
         self.refresh_token: str = answer.json()["refreshToken"]
         self.http.headers["authorization"] = f"Bearer {self.token}"
+
+    def promote(self, database_url: str) -> "Person":
+        """Make them an administrator, as no client can."""
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute("UPDATE accounts SET admin = true WHERE user_id = %s", (self.user_id,))
+        return self
 
     def project(self, name: str = "Garden", **fields: Any) -> str:
         """The id of a new project."""

@@ -142,6 +142,7 @@ def _members(prefix: str) -> Strategy[c.Command]:
         (2, st.builds(c.RemoveMember, user_id=people)),
         (3, st.builds(c.FollowGroups, provider=st.sampled_from(["campus", "library"]), role=st.none() | roles)),
         (1, st.builds(c.TransferOwnership, user_id=people)),
+        (1, st.builds(c.AppointOwner, user_id=people, inactive=st.sampled_from([(), tuple(PEOPLE[:2])]))),
         (
             2,
             st.builds(

@@ -12,7 +12,7 @@ import pytest
 from conftest import remove_cluster
 from running import COLLABCAMPUS, Server
 
-COMMANDS = ("serve", "migrate", "rebuild", "audit", "user add", "demo")
+COMMANDS = ("serve", "migrate", "rebuild", "audit", "user add", "token add", "demo")
 
 
 def run(*options: str | Path, given: str = "") -> subprocess.CompletedProcess[str]:

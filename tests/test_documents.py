@@ -1,5 +1,6 @@
 """What the documents show works as it is shown."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from running import Server
+from running import COLLABCAMPUS, Server
 from test_seven_steps import JS, needs_node
 
 ROOT = Path(__file__).parents[1]
@@ -172,6 +173,20 @@ def test_a_shell_joins_a_project(demo: Server) -> None:
     assert done.returncode == 0, done.stderr
     kinds = [line.partition("{")[0] for line in done.stdout.splitlines()]
     assert kinds == ["40", '42["welcome",', "431[", '42["project_joined",']
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+def test_the_first_administrator_and_a_token_are_made_as_shown(demo: Server, database_url: str) -> None:
+    (code,) = blocks("docs/administration.md", "sh")
+    path = f"{COLLABCAMPUS.parent}{os.pathsep}{os.environ['PATH']}"
+
+    done = subprocess.run(
+        ["sh", "-eu", "-c", code.replace(SHOWN_ADDRESS, demo.url)], capture_output=True, text=True, timeout=60,
+        env={**os.environ, "DATABASE_URL": database_url, "PATH": path},
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1].endswith('"email":"boss@example.org","name":"Boss"}')
 
 
 def test_every_command_that_is_shown_exists() -> None:

@@ -17,13 +17,15 @@ import httpx
 import pytest
 from msgspec import Struct
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from collabcampus.domain import commands as c
 from collabcampus.domain import permissions
 from routes import ROUTES, route_of
 from running import PASSWORD, Person, Server
 from sockets.raw import RawSocket
-from world import RELATIONS, ROLES, SAMPLES, Payload, People, Sample, World, payload
+from world import ROLES as PLACES
+from world import SAMPLES, Payload, People, Sample, World, payload
 
 ROOT = Path(__file__).parents[1]
 OK = "ok"
@@ -32,9 +34,17 @@ OPEN_TO_ALL = (c.CreateProject, c.AcceptInvitation)
 """Commands that need no place in the project: to make one, and to come in by an invitation's secret."""
 
 
+ADMINISTRATOR = "administrator"
+ROLES = {ADMINISTRATOR: None, **PLACES}
+"""To be an administrator is no place in a project."""
+RELATIONS = tuple(ROLES)
+
+
 @pytest.fixture(scope="module")
-def people(server: Server) -> People:
-    return People(server.url)
+def people(server: Server, module_database_url: str) -> People:
+    made = People(server.url)
+    made.by_relation[ADMINISTRATOR] = Person(server.url, "Administrator").promote(module_database_url)
+    return made
 
 
 def expected(kind: type[c.Command], relation: str) -> str:
@@ -60,9 +70,10 @@ class Sockets:
 
     def ask(self, person: Person, event: str, *arguments: Any) -> Payload:
         """What the event is answered."""
-        if person.user_id not in self._of:
-            self._of[person.user_id] = RawSocket(self._url, person.token)
-        return self._of[person.user_id].ask(event, *arguments)
+        known = self._of.get(person.user_id)
+        if known is None or known.websocket.state is not State.OPEN:  # nobody read it for long, and it was closed
+            known = self._of[person.user_id] = RawSocket(self._url, person.token)
+        return known.ask(event, *arguments)
 
     def close(self) -> None:
         """All go away."""
@@ -155,12 +166,18 @@ NOT_SET_UP = ("startOpenid", "finishOpenid")
 """Open to all as well; here there is no identity provider."""
 SIGNED_IN = (
     "me", "logout", "listProjects", "search", "myTasks", "myNotifications", "markNotificationsRead", "myUnread",
+    "makeApiToken", "listApiTokens", "revokeApiToken",
 )  # fmt: skip
 MEMBERS = (
     "readProject", "readBoard", "listEvents", "listColumns", "listLabels", "listMembers", "listTasks", "listMessages",
     "projectActivity", "readTask", "listChecklistItems", "listComments", "taskActivity", "markChatRead",
 )  # fmt: skip
 OWNERS = ("listInvitations",)
+ADMINISTRATORS = (
+    "listPeople", "changePerson", "endSessions", "readSecurityLog", "listOrphanedProjects", "appointOwner",
+)  # fmt: skip
+NEVER_BY_API_TOKEN = ("logout", "makeApiToken", "listApiTokens", "revokeApiToken", *ADMINISTRATORS)
+"""Calls about what opens an account, or about others' accounts."""
 LIKE_OTHERS: dict[str, type[c.Command]] = {"editTaskByPut": c.EditTask, "takeReactionBack": c.ReactToMessage}
 """Calls that are a command which has a call of its own beside."""
 COMMANDS = {(method, re.sub(r"{\w+}", "{}", route_of(kind))): kind for kind, (method, _) in ROUTES.items()}
@@ -191,7 +208,7 @@ def described() -> list[Call]:
 
 
 def test_every_route_has_a_row_and_none_has_two() -> None:
-    named = Counter([*OPEN, *NOT_SET_UP, *SIGNED_IN, *MEMBERS, *OWNERS])
+    named = Counter([*OPEN, *NOT_SET_UP, *SIGNED_IN, *MEMBERS, *OWNERS, *ADMINISTRATORS])
     rows = {each.operation: named[each.operation] + (each.kind is not None) for each in described()}
 
     assert set(rows.values()) == {1}, [name for name, count in rows.items() if count != 1]
@@ -209,6 +226,9 @@ def status_of(call: Call, relation: str | None) -> tuple[int, ...]:
         return (401,)
     if call.operation in SIGNED_IN or call.kind in OPEN_TO_ALL:
         return good
+    if call.operation in ADMINISTRATORS:
+        of_administrators = (409,) if call.operation == "appointOwner" else good  # the world has an owner
+        return of_administrators if relation == ADMINISTRATOR else (403,)
     role = ROLES[relation]
     if role is None:
         return (404,)
@@ -229,8 +249,21 @@ def test_a_call_over_http_is_answered_as_the_table_says(people: People, server: 
             world = World(people)
 
 
-def requested(call: Call, world: World, person: Person, *, signed_in: bool) -> httpx.Response:
-    """The call's sample, as somebody sends it."""
+@pytest.mark.parametrize("scope", ["read", "write"])
+def test_an_api_token_does_what_its_scope_says_in_every_call(people: People, scope: str) -> None:
+    world, person = World(people), people["outsider"]
+    made = person.http.post("/api/me/tokens", json={"name": "a script", "scopes": [scope]}).json()
+    for call in described():
+        answer = requested(call, world, person, signed_in=True, token=made["token"])
+        allowed = call.operation not in NEVER_BY_API_TOKEN and (scope == "write" or call.method == "GET")
+        missing = answer.status_code == 403 and answer.json()["code"] == "scope_missing"
+        assert call.operation in OPEN or missing is not allowed, call
+
+
+def requested(
+    call: Call, world: World, person: Person, *, signed_in: bool, token: str | None = None
+) -> httpx.Response:
+    """The call's sample, as somebody sends it, by their own token or this one."""
     sample = dict(BODIES[call.operation](world, person) if call.operation in BODIES else {})
     if call.kind:
         sample |= SAMPLES[call.kind](world, person)
@@ -238,10 +271,17 @@ def requested(call: Call, world: World, person: Person, *, signed_in: bool) -> h
     names = re.findall(r"{(\w+)}", call.path)
     path = call.path.format(**{name: quote(str(own[c.camel(name)]), safe="") for name in names})
     body = {name: value for name, value in sample.items() if name not in map(c.camel, names)}
-    headers = {} if signed_in else {"Authorization": ""}
+    headers = {"Authorization": f"Bearer {token or person.token}" if signed_in else ""}
     if call.method in ("GET", "DELETE"):
         return person.http.request(call.method, path, params=body, headers=headers)
     return person.http.request(call.method, path, json=body or None, headers=headers)
+
+
+def an_api_token(person: Person) -> str:
+    """The id of one of the person's own."""
+    answer = person.http.post("/api/me/tokens", json={"name": "doomed", "scopes": ["read"]})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["tokenId"])
 
 
 BODIES: dict[str, Sample] = {
@@ -253,5 +293,10 @@ BODIES: dict[str, Sample] = {
     "markChatRead": lambda w, p: {"position": 1},
     "markNotificationsRead": lambda w, p: {"ids": []},
     "search": lambda w, p: {"q": "Dig"},
+    "makeApiToken": lambda w, p: {"name": "a script", "scopes": ["read"]},
+    "revokeApiToken": lambda w, p: {"tokenId": an_api_token(p)},
+    "changePerson": lambda w, p: {"userId": w.people.guest.user_id, "disabled": False},
+    "endSessions": lambda w, p: {"userId": w.people.guest.user_id},
+    "appointOwner": lambda w, p: {"userId": w.people.guest.user_id},
 }
 """What is sent in calls that are no commands."""

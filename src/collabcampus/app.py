@@ -27,7 +27,7 @@ from collabcampus.embedded import Cluster, find_binaries
 from collabcampus.http import api
 from collabcampus.http.documents import published
 from collabcampus.http.door import Door
-from collabcampus.identity import SESSIONS_CHANNEL, Identity
+from collabcampus.identity import DISABLED_CHANNEL, SESSIONS_CHANNEL, Identity
 from collabcampus.identity.openid import OpenId
 from collabcampus.live.bus import Bus
 from collabcampus.live.heads import Heads
@@ -39,6 +39,7 @@ from collabcampus.live.typists import Typists
 from collabcampus.log.database import POOL_MAX, Database
 from collabcampus.log.follow import HEADS, PostgresBus, parse_heads
 from collabcampus.log.migrate import migrate
+from collabcampus.masking import MaskingFormatter, mask_secrets
 from collabcampus.settings import BODY_LIMIT, Settings
 from collabcampus.sockets import described, manual
 from collabcampus.sockets.frames import Frame, SocketFrames, typing_frame
@@ -54,6 +55,7 @@ DRAIN_S = 5
 BACKLOG = 2_048
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STARTUP_POLL_S = 0.01
+CANCEL_AGAIN_S = 0.1
 REMIND_EACH_S = 60.0
 COLLECTED_AFTER = (5_000, 20, 100)
 """Allocations, and collections of each younger generation, before the garbage collector looks."""
@@ -78,12 +80,15 @@ def fresh_id() -> str:
 
 def configure_logging() -> None:
     """JSON lines on standard error; standard output is for answers."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    lines = logging.StreamHandler(sys.stderr)
+    lines.setFormatter(MaskingFormatter("%(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[lines])
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            mask_secrets,
             structlog.processors.JSONRenderer(),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -161,12 +166,14 @@ class Application:
             ),
         )
         self.identity.sessions.on_end.append(self.gateway.end_session)
+        self.identity.administration.on_disabled.append(self.gateway.end_person)
         if worker is not None:
             self.gateway.server.eio.sid_prefix = session_prefix(worker)
         self.bus: Bus = PostgresBus(self.database, self._heal)
         self.bus.subscribe(HEADS, self._heads)
         self.bus.subscribe(SESSIONS_CHANNEL, self.identity.sessions.heard)
         self.heads = Heads(self.projects.rooms, settings.head_each)
+        self.bus.subscribe(DISABLED_CHANNEL, self.identity.administration.heard)
         self.presence = Presence(self.bus, self.projects.room, self.projects.rooms)
         self.projects.people_changed = self.presence.changed
         self.gateway.typed = Typists(self.bus, self.projects.room, typing_frame).typed
@@ -180,7 +187,7 @@ class Application:
             await self.identity.open()
             following = asyncio.create_task(self.bus.run())
             try:
-                async with self.projects.running():
+                async with self.identity.security.running(), self.projects.running():
                     beside = [asyncio.create_task(each) for each in (self._reminding(), self.heads.run())]
                     try:
                         yield self
@@ -222,6 +229,7 @@ class Application:
     async def _heal(self) -> None:
         with suppress(Busy):
             await self.identity.sessions.load()
+            await self.identity.administration.load()
             await self.projects.heal()
         self.presence.tick()
 
@@ -245,9 +253,12 @@ class Application:
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
+    """Cancel it until it has ended: Python 3.11's `wait_for` loses a cancellation that comes as it finishes."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait((task,), timeout=CANCEL_AGAIN_S)
     with suppress(asyncio.CancelledError):
-        await task
+        task.result()
 
 
 @asynccontextmanager

@@ -1,36 +1,21 @@
 """The command line: `collabcampus serve` and what an operator needs beside it."""
 
-import asyncio
 import sys
-from collections.abc import Callable, Coroutine
 from functools import partial
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import psycopg
 import typer
-import uvloop
-from rich.console import Console
 
 from collabcampus import app as root
 from collabcampus import demo as demo_data
 from collabcampus import settings as config
 from collabcampus import supervisor
-from collabcampus.domain.errors import Refused
-from collabcampus.embedded import EmbeddedUnavailable
-from collabcampus.identity.tokens import WeakSecret
 from collabcampus.log import verify
-from collabcampus.log.database import UnfitServer
-from collabcampus.log.migrate import MigrationRefused, migrate, rebuild
-
-HOLDS, DOES_NOT_HOLD, MISUSE = 0, 1, 2
-
-Data = Annotated[Path | None, typer.Option(help="Folder of the server's own PostgreSQL [COLLABCAMPUS_DATA].")]
-Url = Annotated[
-    str | None, typer.Option(help="A PostgreSQL (15 or later) of yours instead [DATABASE_URL].", metavar="URL")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+from collabcampus.log.migrate import migrate, rebuild
+from collabcampus.people_cli import token_commands, user_commands
+from collabcampus.terminal import DOES_NOT_HOLD, Data, Json, Url, run, settings_of, stderr
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -39,9 +24,8 @@ cli = typer.Typer(
     help="An event-sourced, real-time backend for project boards. Settings also come from COLLABCAMPUS_* variables. "
     "Exit status: 0 it holds, 1 it does not, 2 misuse.",
 )
-user_commands = typer.Typer(no_args_is_help=True, help="People.")
 cli.add_typer(user_commands, name="user")
-_stderr = Console(stderr=True)
+cli.add_typer(token_commands, name="token")
 
 
 @cli.command()
@@ -71,8 +55,8 @@ def serve(
     500; a person's sockets and changing requests together have ten times as much), COLLABCAMPUS_SOCKETS_PER_USER
     (200), COLLABCAMPUS_SOCKETS_PER_ADDRESS (10000).
     """
-    settings = _settings(host=host, port=port, data=data, database_url=database_url, workers=workers)
-    _run(partial(_serve if settings.workers == 1 else _supervise, settings, demo))
+    settings = settings_of(host=host, port=port, data=data, database_url=database_url, workers=workers)
+    run(partial(_serve if settings.workers == 1 else _supervise, settings, demo))
 
 
 @cli.command(name="migrate")
@@ -80,7 +64,7 @@ def migrate_command(data: Data = None, database_url: Url = None, as_json: Json =
     """Bring the database to this version: new migrations, and projections whose file changed."""
 
     async def work() -> None:
-        async with root.postgres(_settings(data=data, database_url=database_url)) as conninfo:
+        async with root.postgres(settings_of(data=data, database_url=database_url)) as conninfo:
             done = await migrate(conninfo)
             if as_json:
                 typer.echo(msgspec.json.encode(done).decode())
@@ -88,7 +72,7 @@ def migrate_command(data: Data = None, database_url: Url = None, as_json: Json =
                 changed = [*done.migrations, *done.projections, *(f"dropped {each}" for each in done.dropped)]
                 typer.echo("\n".join(changed) or "nothing to do")
 
-    _run(work)
+    run(work)
 
 
 @cli.command(name="rebuild")
@@ -100,11 +84,11 @@ def rebuild_command(
     """Make read models anew from the log. Writers wait meanwhile."""
 
     async def work() -> None:
-        async with root.postgres(_settings(data=data, database_url=database_url)) as conninfo:
-            with _stderr.status("rebuilding"):
+        async with root.postgres(settings_of(data=data, database_url=database_url)) as conninfo:
+            with stderr.status("rebuilding"):
                 typer.echo("\n".join(await rebuild(conninfo, projections or [])))
 
-    _run(work)
+    run(work)
 
 
 @cli.command(name="audit")
@@ -112,8 +96,8 @@ def audit_command(data: Data = None, database_url: Url = None, as_json: Json = F
     """Check the log against itself and every read model against the log; exit 1 where something differs."""
 
     async def work() -> None:
-        async with root.postgres(_settings(data=data, database_url=database_url)) as conninfo:
-            with _stderr.status("auditing"):
+        async with root.postgres(settings_of(data=data, database_url=database_url)) as conninfo:
+            with stderr.status("auditing"):
                 async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
                     findings = await verify.audit(connection)
         if as_json:
@@ -123,27 +107,7 @@ def audit_command(data: Data = None, database_url: Url = None, as_json: Json = F
         if findings:
             raise typer.Exit(DOES_NOT_HOLD)
 
-    _run(work)
-
-
-@user_commands.command(name="add")
-def user_add(
-    email: str,
-    name: str,
-    password: Annotated[
-        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="12 to 128 characters.")
-    ],
-    data: Data = None,
-    database_url: Url = None,
-) -> None:
-    """Register somebody."""
-
-    async def work() -> None:
-        async with root.running(_settings(data=data, database_url=database_url)) as application:
-            signed_in = await application.identity.register(email, name, password, "command line")
-            typer.echo(signed_in.user.id)
-
-    _run(work)
+    run(work)
 
 
 @cli.command()
@@ -161,8 +125,8 @@ def demo(
     """
 
     async def work() -> None:
-        async with root.running(_settings(data=data, database_url=database_url)) as application:
-            with _stderr.status("filling"):
+        async with root.running(settings_of(data=data, database_url=database_url)) as application:
+            with stderr.status("filling"):
                 made = await demo_data.fill(application, users, projects, tasks)
             if as_json:
                 typer.echo(msgspec.json.encode(made).decode())
@@ -170,7 +134,7 @@ def demo(
                 typer.echo(f"{users} people, {projects} projects, {tasks} tasks each; password: {demo_data.PASSWORD}")
                 typer.echo("\n".join(each.email for each in made.users))
 
-    _run(work)
+    run(work)
 
 
 def main() -> None:
@@ -199,44 +163,3 @@ def _tell_ready(demo_project: str | None, address: str) -> None:
         typer.echo(demo_data.story(address, demo_project))
     typer.echo(f"collabcampus ready on {address}")
     sys.stdout.flush()
-
-
-def _settings(**options: Any) -> config.Settings:
-    try:
-        return config.load(**options)
-    except config.BadSetting as error:
-        _fail(str(error), MISUSE)
-        raise
-
-
-def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    root.configure_logging()
-    try:
-        uvloop.run(_until_told_to_stop(work))
-    except asyncio.CancelledError:
-        _fail("stopped before it was done", DOES_NOT_HOLD)
-    except Refused as refused:
-        _fail(f"{refused.message} ({refused.code})", DOES_NOT_HOLD)
-    except (
-        EmbeddedUnavailable,
-        MigrationRefused,
-        UnfitServer,
-        WeakSecret,
-        supervisor.WorkersFail,
-        psycopg.Error,
-        OSError,
-    ) as error:
-        _fail(str(error), DOES_NOT_HOLD)
-
-
-async def _until_told_to_stop(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """A signal cancels the work, which cleans up behind itself; a server in full service takes over from here."""
-    task = asyncio.ensure_future(work())
-    for each in root.STOP_SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(each, task.cancel)
-    await task
-
-
-def _fail(message: str, status: int) -> None:
-    _stderr.print(message, style="red", markup=False)
-    raise typer.Exit(status)

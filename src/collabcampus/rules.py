@@ -21,8 +21,9 @@ all of it. Beyond that each command takes a role; a role may do what those befor
 _BESIDE = """
 Whoever is signed in may make a project (`create_project`), and come in by an invitation that is meant for them and
 in force (`accept_invitation`). Everybody may leave (`remove_member` with one's own id). Comments and messages are
-edited by their author alone, and deleted by their author or an owner. An archived project takes {archived}
-and nothing else.
+edited by their author alone, and deleted by their author or an owner. Where a project's owners are all
+disabled or gone, an administrator of the server appoints one (over HTTP alone). An archived project takes
+{archived} and nothing else.
 
 ## How much
 

@@ -36,6 +36,8 @@ def decide(command: c.Command, project: Project, actor: Actor, at: str = "") -> 
             return tasks.remind(command, project)
         case c.FollowGroups():
             return members.follow(command, project, actor)
+        case c.AppointOwner():
+            return members.appoint(command, project, actor)
         case _:
             _authorise(command, project, actor)
     match command:

@@ -137,6 +137,10 @@ class LastOwner(Conflict):
     """A project keeps at least one owner."""
 
 
+class OwnerThere(Conflict):
+    """The project has an owner who can act; nobody else appoints one."""
+
+
 class StalePosition(Conflict):
     """The project has moved on since the position you named."""
 

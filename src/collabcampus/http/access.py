@@ -17,12 +17,12 @@ from collabcampus.domain.project import Actor
 from collabcampus.domain.types import Id
 from collabcampus.identity import Claims, Identity
 from collabcampus.identity.errors import TokenMissing
+from collabcampus.identity.tokens import READ, WRITE
 from collabcampus.live.pace import Budgets, retry_after
 
 BEARER = "bearer "
-
-SAFE = ("GET", "HEAD", "OPTIONS")
-"""Methods that change nothing: they cost no part of what a person may ask at a time."""
+READING = ("GET", "HEAD", "OPTIONS")
+"""Methods that change nothing: a token needs to read for them, and they cost no part of what a person may ask."""
 
 SignedIn = Request[Claims, str, State]
 """A request whose bearer token was good."""
@@ -37,11 +37,18 @@ class BearerToken(AbstractAuthenticationMiddleware):
             raise TokenMissing
         token = header[len(BEARER) :].strip()
         identity: Identity = connection.app.state.identity
-        claims = identity.authenticate(token)
+        claims = await identity.claims(token)
+        claims.require(scope_of(connection))
         budgets: Budgets | None = connection.app.state.budgets
-        if budgets is not None and connection.scope["method"] not in SAFE:  # type: ignore[typeddict-item]
+        if budgets is not None and connection.scope.get("method") not in READING:
             _spend(budgets, claims.user_id)
         return AuthenticationResult(user=claims, auth=token)
+
+
+def scope_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """What a call takes of its token: what its route says, or else to read or to write by its method."""
+    of_route: str | None = connection.scope["route_handler"].opt.get("scope")
+    return of_route or (READ if connection.scope.get("method") in READING else WRITE)
 
 
 def _spend(budgets: Budgets, user_id: str) -> None:

@@ -12,6 +12,7 @@ from litestar.middleware import DefineMiddleware
 
 from collabcampus.http import access, described, problems
 from collabcampus.http.activity import ActivityController
+from collabcampus.http.admin import AdminController
 from collabcampus.http.checklist import ChecklistController
 from collabcampus.http.columns import ColumnsController
 from collabcampus.http.comments import CommentsController
@@ -23,10 +24,12 @@ from collabcampus.http.me import MeController
 from collabcampus.http.members import MembersController
 from collabcampus.http.messages import MessagesController
 from collabcampus.http.openid import OpenIdController
+from collabcampus.http.peers import noting_peers
 from collabcampus.http.people import PeopleController
 from collabcampus.http.projects import ProjectsController
 from collabcampus.http.search import SearchController
 from collabcampus.http.tasks import ProjectTasksController, TasksController
+from collabcampus.http.tokens import TokensController
 from collabcampus.identity.openid import OpenId
 from collabcampus.live.pace import Budgets
 
@@ -47,6 +50,8 @@ CONTROLLERS = (
     ActivityController,
     MeController,
     SearchController,
+    TokensController,
+    AdminController,
 )
 
 
@@ -79,7 +84,8 @@ def build(
             "reader": Provide(access.reader, sync_to_thread=False),
         },
         middleware=[
-            DefineMiddleware(access.BearerToken, exclude=["^/schema"], exclude_from_auth_key="exclude_from_auth")
+            noting_peers,
+            DefineMiddleware(access.BearerToken, exclude=["^/schema"], exclude_from_auth_key="exclude_from_auth"),
         ],
         plugins=[problems.plugin()],
         exception_handlers=problems.exception_handlers,

@@ -15,18 +15,19 @@ from litestar.types.internal_types import PathParameterDefinition
 from msgspec import Struct
 
 from collabcampus.domain.commands import camel
-from collabcampus.http.access import SAFE
+from collabcampus.http.access import READING
 from collabcampus.http.problems import PROBLEM_JSON
 
 _OF_THE_HOUSE = {"self", "request", "door", "identity", "openid", "ready"}
 """Parameters of handlers that no client sends."""
 _ALWAYS = {503: "Busy, or the log cannot be reached; try again after `Retry-After`"}
 _WITH_INPUT = {400: "The request is not what this call takes"}
-_SIGNED_IN = {401: "Not signed in, or no longer"}
+_SIGNED_IN = {401: "Not signed in, or no longer", 403: "A token without the scope that this takes"}
 _SPENDING = {429: "More than one may ask for at a time; try again after `Retry-After`"}
+_FOR_ADMINISTRATORS = {403: "No administrator, or not signed in themselves", 409: "It disagrees with what is there"}
 _NAMING = {404: "What it names does not exist for who asks"}
 _CHANGING = {
-    403: "A member without the right",
+    403: "A member without the right, or a token without the scope",
     409: "It disagrees with what is there",
     412: "The project has moved on since the position in `If-Match`",
     422: "It can never succeed as it is",
@@ -78,9 +79,10 @@ def _problems(route: HTTPRoute, handler: HTTPRouteHandler) -> dict[int, str]:
     return {
         **(_WITH_INPUT if takes.keys() - _OF_THE_HOUSE else {}),
         **(_SIGNED_IN if signed_in else {}),
+        **(_FOR_ADMINISTRATORS if handler.opt.get("administrators") else {}),
         **(_NAMING if route.path_parameters else {}),
         **(_CHANGING if "intent" in takes else {}),
-        **(_SPENDING if signed_in and not handler.http_methods <= {*SAFE} else {}),
+        **(_SPENDING if signed_in and not handler.http_methods <= {*READING} else {}),
         **_ALWAYS,
     }
 

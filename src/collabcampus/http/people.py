@@ -12,6 +12,7 @@ from collabcampus import identity as who
 from collabcampus.http.access import SignedIn
 from collabcampus.identity import Identity
 from collabcampus.identity.errors import BadCredentials
+from collabcampus.identity.tokens import ACCOUNT
 
 
 class _Body(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -71,7 +72,7 @@ class PeopleController(Controller):
         """Trade a refresh token for fresh tokens; the old one is dead."""
         return await identity.refresh(data.refresh_token)
 
-    @post("/logout", status_code=HTTP_204_NO_CONTENT)
+    @post("/logout", status_code=HTTP_204_NO_CONTENT, opt={"scope": ACCOUNT})
     async def logout(self, request: SignedIn, identity: NamedDependency[Identity]) -> None:
         """End this session: its tokens are refused and its sockets closed."""
         await identity.logout(request.user.session_id)

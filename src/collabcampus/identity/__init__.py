@@ -14,14 +14,17 @@ from msgspec import UNSET, Struct
 from collabcampus.domain import commands as c
 from collabcampus.domain.errors import InvalidPayload
 from collabcampus.domain.project import Actor
-from collabcampus.identity import errors
+from collabcampus.identity import api_tokens, errors
+from collabcampus.identity import security_log as kinds
 from collabcampus.identity.accounts import Accounts, User, clean_email
+from collabcampus.identity.administration import DISABLED_CHANNEL, Administration
 from collabcampus.identity.passwords import Passwords, require_strong
+from collabcampus.identity.security_log import SecurityLog
 from collabcampus.identity.sessions import SESSIONS_CHANNEL, Sessions
 from collabcampus.identity.tokens import LIFE_S, SHORTEST_SECRET, Claims, Tokens
 from collabcampus.log.database import Database
 
-__all__ = ["SESSIONS_CHANNEL", "Claims", "Identity", "SignedIn", "User"]
+__all__ = ["DISABLED_CHANNEL", "SESSIONS_CHANNEL", "Claims", "Identity", "SignedIn", "User"]
 
 
 class SignedIn(Struct, frozen=True, rename="camel"):
@@ -46,7 +49,11 @@ class Identity:
         """`secret` signs tokens instead of the database's own; `refresh_grace` in seconds."""
         self._database, self._secret = database, secret
         self.accounts = Accounts(database)
-        self.sessions = Sessions(database, timedelta(seconds=refresh_grace))
+        self.security = SecurityLog(database)
+        self.sessions = Sessions(database, timedelta(seconds=refresh_grace), self.security)
+        self.api_tokens = api_tokens.ApiTokens(database, self.sessions, self.security)
+        self.administration = Administration(database, self.sessions, self.security)
+        self.administration.on_disabled.append(self.api_tokens.forget_person)
         self._passwords = Passwords()
         self._tokens: Tokens | None = None
         self._invitations = b""
@@ -70,6 +77,7 @@ class Identity:
         """A new account, signed in. EmailTaken, InvalidEmail, InvalidName or WeakPassword otherwise."""
         require_strong(password, clean_email(email))
         users = await self.accounts.add([(email, name)], await self._passwords.hash(password))
+        self.security.record(kinds.REGISTERED, user_id=users[0].id)
         return await self._sign_in(users[0], user_agent)
 
     async def register_many(
@@ -84,9 +92,11 @@ class Identity:
         """Sign in. BadCredentials, at the same cost, for an unknown address and for a wrong password."""
         known = await self.accounts.credentials(email)
         if not await self._passwords.verify(known[1] if known else None, password) or known is None:
+            self._refused_sign_in(email, known[0] if known else None)
             raise errors.BadCredentials
         user, stored, disabled = known
         if disabled:
+            self.security.record(kinds.DISABLED_REFUSED, user_id=user.id)
             raise errors.AccountDisabled
         if self._passwords.outdated(stored):
             await self.accounts.set_hash(user.id, await self._passwords.hash(password))
@@ -103,7 +113,7 @@ class Identity:
 
     async def logout(self, session_id: str) -> None:
         """End a session: its tokens are refused from now on, on every node."""
-        await self.sessions.end(session_id, "signed out")
+        await self.sessions.end(session_id, "signed out", kinds.SIGNED_OUT)
 
     def authenticate(self, token: str) -> Claims:
         """Who an access token speaks for; an Unauthenticated that says why not otherwise."""
@@ -111,6 +121,17 @@ class Identity:
         if self.sessions.has_ended(claims.session_id):
             raise errors.SessionEnded
         return claims
+
+    async def claims(self, token: str) -> Claims:
+        """Who an access token or an API token speaks for, and with which scopes; why not otherwise: an
+        Unauthenticated, or AccountDisabled for an API token."""
+        if token.startswith(api_tokens.PREFIX):
+            return await self.api_tokens.claims(token)
+        try:
+            return self.authenticate(token)
+        except errors.TokenInvalid:
+            self.security.record_some(kinds.TOKEN_REFUSED)
+            raise
 
     async def user(self, user_id: str) -> User:
         """The account with this id; TokenInvalid where it is gone, since only tokens ask."""
@@ -175,7 +196,23 @@ class Identity:
 
     async def _sign_in(self, user: User, user_agent: str) -> SignedIn:
         session_id, refresh_token = await self.sessions.begin(user.id, user_agent)
+        await self._require_active(user, session_id)
+        self.security.record(kinds.SIGNED_IN, user_id=user.id, session_id=session_id)
         return SignedIn(self.tokens.issue(user.id, session_id), refresh_token, LIFE_S, user)
+
+    async def _require_active(self, user: User, session_id: str) -> None:
+        """Whoever is disabled while they sign in is not left with a session that nobody ended."""
+        try:
+            await self.administration.require_active(user.id)
+        except errors.AccountDisabled:
+            await self.sessions.end(session_id, "disabled")
+            raise
+
+    def _refused_sign_in(self, email: str, user: User | None) -> None:
+        """Of the address that was tried a keyed digest: it may be a password typed into the wrong field."""
+        tried = email.strip().lower().encode("utf-8", "replace")
+        digest = hmac.digest(self._invitations, b"tried " + tried, "sha256").hex()[:32]
+        self.security.record(kinds.SIGN_IN_REFUSED, user_id=user.id if user else None, email_digest=digest)
 
     async def _stored(self, name: str) -> bytes:
         """A secret of the database's, made by whoever comes first."""

@@ -31,6 +31,30 @@ class AccountDisabled(Forbidden):
     """This account is disabled."""
 
 
+class ScopeMissing(Forbidden):
+    """This token does not have the scope that this takes."""
+
+
+class NotAdministrator(Forbidden):
+    """This is for administrators."""
+
+
+class PersonNotFound(NotFound):
+    """There is no such person."""
+
+
+class ApiTokenNotFound(NotFound):
+    """There is no such API token of yours, or it was revoked."""
+
+
+class LastAdministrator(Conflict):
+    """There is at least one administrator who is not disabled."""
+
+
+class TooManyApiTokens(Conflict):
+    """You have as many API tokens as one may have; revoke one first."""
+
+
 class EmailTaken(Conflict):
     """Somebody is registered with this e-mail address already."""
 

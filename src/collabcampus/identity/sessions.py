@@ -13,6 +13,7 @@ import structlog
 import uuid_utils
 
 from collabcampus.identity.errors import BadRefreshToken
+from collabcampus.identity.security_log import REFRESH_TOKEN_REUSED, SESSION_ENDED, SecurityLog
 from collabcampus.log.database import Connection, Database
 
 SESSIONS_CHANNEL = "collabcampus_sessions"
@@ -22,7 +23,8 @@ ENDED_KEPT_S = 2 * 3_600
 
 _END = (
     "WITH ended AS (UPDATE sessions SET ended_at = now(), end_reason = %s "
-    "WHERE session_id = %s AND ended_at IS NULL) SELECT pg_notify(%s, %s)"
+    "WHERE session_id = %s AND ended_at IS NULL RETURNING user_id) "
+    "SELECT (SELECT user_id FROM ended), pg_notify(%s, %s)::text"
 )
 
 _logger = structlog.get_logger(__name__)
@@ -31,9 +33,9 @@ _logger = structlog.get_logger(__name__)
 class Sessions:
     """One person's sign-ins: each a session, each with a chain of refresh tokens."""
 
-    def __init__(self, database: Database, grace: timedelta) -> None:
+    def __init__(self, database: Database, grace: timedelta, security: SecurityLog) -> None:
         """Within `grace` a used refresh token gives the same successor again; later its use ends the session."""
-        self._database, self._grace = database, grace
+        self._database, self._grace, self._security = database, grace, security
         self._ended: OrderedDict[str, float] = OrderedDict()
         self.secret = b""
         self.on_end: list[Callable[[str], None]] = []
@@ -62,6 +64,7 @@ class Sessions:
             elif not used:
                 await self._replace(connection, session_id, token, successor)
         if reused:
+            self._security.record(REFRESH_TOKEN_REUSED, user_id=user_id, session_id=session_id)
             self.heard(session_id)
             raise BadRefreshToken
         return user_id, session_id, successor
@@ -90,9 +93,11 @@ class Sessions:
         )
         await connection.execute("UPDATE sessions SET last_used_at = now() WHERE session_id = %s", (session_id,))
 
-    async def end(self, session_id: str, reason: str) -> None:
-        """End a session here and, by notification, on every node."""
-        await self._database.write(_END, *_ending(session_id, reason))
+    async def end(self, session_id: str, reason: str, kind: str = SESSION_ENDED) -> None:
+        """End a session here and, by notification, on every node; the security log has it as `kind`."""
+        ((user_id, _),) = await self._database.write(_END, *_ending(session_id, reason))
+        if user_id:
+            self._security.record(kind, user_id=user_id, session_id=session_id, reason=reason)
         self.heard(session_id)
 
     async def load(self) -> None:

@@ -7,7 +7,7 @@ import uuid
 import jwt
 from msgspec import Struct
 
-from collabcampus.identity.errors import TokenExpired, TokenInvalid, TokenMissing
+from collabcampus.identity.errors import ScopeMissing, TokenExpired, TokenInvalid, TokenMissing
 
 ALGORITHM = "HS256"
 ISSUER = "collabcampus"
@@ -15,6 +15,10 @@ AUDIENCE = "collabcampus"
 LIFE_S = 900
 LEEWAY_S = 10
 SHORTEST_SECRET = 32
+READ, WRITE, ACCOUNT = "read", "write", "account"
+EVERYTHING = frozenset({READ, WRITE, ACCOUNT})
+"""What may be done in somebody's name: to read, to change projects, to change who they are and what opens their
+account. A sign-in may do all of it, an API token never the last."""
 REQUIRED = ("iss", "aud", "sub", "sid", "iat", "exp", "jti")
 _HEADER_FIELDS = {"alg", "typ", "kid"}
 
@@ -29,6 +33,12 @@ class Claims(Struct, frozen=True):
     user_id: str
     session_id: str
     expires_at: int
+    scopes: frozenset[str] = EVERYTHING
+
+    def require(self, scope: str) -> None:
+        """ScopeMissing for a token without it."""
+        if scope not in self.scopes:
+            raise ScopeMissing(scope=scope)
 
 
 class Tokens:

@@ -97,7 +97,7 @@ def subject_of(command: c.Command, after: Project, events: Sequence[e.Recorded])
             return _there(after.labels, _made(events) or str(command.label_id), errors.LabelNotFound)
         case c.CreateInvitation():
             return _there(after.invitations, _made(events), errors.InvitationNotFound)
-        case c.AddMember() | c.ChangeMember() | c.TransferOwnership():
+        case c.AddMember() | c.ChangeMember() | c.TransferOwnership() | c.AppointOwner():
             return _there(after.members, str(command.user_id), errors.MemberNotFound)
         case c.AddColumn():
             added = next(each.event for each in events if isinstance(each.event, e.ColumnAdded))

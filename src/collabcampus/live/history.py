@@ -17,6 +17,7 @@ _SUBJECTS: dict[type[c.Command], str] = {
     c.AddMember: "user_id",
     c.ChangeMember: "user_id",
     c.TransferOwnership: "user_id",
+    c.AppointOwner: "user_id",
     c.EditLabel: "label_id",
     c.EditComment: "task_id",
     c.EditMessage: "message_id",

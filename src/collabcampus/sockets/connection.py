@@ -7,6 +7,7 @@ from typing import Any
 
 from collabcampus.domain import errors
 from collabcampus.domain.project import Actor
+from collabcampus.identity.tokens import EVERYTHING
 from collabcampus.live.project import LiveProject
 from collabcampus.sockets import frames
 from collabcampus.sockets.engine import EngineSocket
@@ -29,7 +30,7 @@ class Connection:
 
     __slots__ = (
         "_expiry", "_gone", "_handle", "_missed", "_offer", "_on_their_way", "_pace", "_socket", "_waiting",
-        "_worker", "actor", "name", "rooms", "send", "session_id", "user_id",
+        "_worker", "actor", "name", "rooms", "scopes", "send", "session_id", "user_id",
     )  # fmt: skip
     pid: str | None = None
     """What a client that can be recovered comes back with."""
@@ -49,6 +50,8 @@ class Connection:
         self.actor = Actor(user_id)
         self.name = name
         self.session_id = session_id
+        self.scopes = EVERYTHING
+        """What its token may do."""
         self.rooms: dict[str, LiveProject[Frame]] = {}
         self._socket = socket
         self._offer, self._handle = offer, handle

@@ -18,7 +18,10 @@ from collabcampus.domain.decide import require_member
 from collabcampus.domain.decisions.checks import within
 from collabcampus.domain.project import Actor
 from collabcampus.identity import Claims, Identity
-from collabcampus.identity.errors import TokenExpired
+from collabcampus.identity.errors import ScopeMissing, TokenExpired
+from collabcampus.identity.security_log import peer
+from collabcampus.identity.sessions import ENDED_KEPT_S
+from collabcampus.identity.tokens import READ, WRITE
 from collabcampus.live import views
 from collabcampus.live.attempts import Answer
 from collabcampus.live.pace import Bucket, Budgets
@@ -38,6 +41,9 @@ from collabcampus.sockets.recovery import Recoverable, Returned
 from collabcampus.sockets.resuming import RESUME_BYTES
 from collabcampus.sockets.server import Server
 
+LONGEST_S = ENDED_KEPT_S
+"""A socket whose token lasts longer comes back after that: an end that nobody heard is not missed for good."""
+
 _WAITED_FOR = (
     c.CreateProject,
     c.EditProject,
@@ -51,6 +57,8 @@ _WAITED_FOR = (
     c.CopyTask,
 )
 """Commands that name people or things elsewhere, which are looked up: they wait, and so does what follows them."""
+_OF_READERS = ("join_project", "leave_project", "authenticate")
+"""All that a token takes which may read alone."""
 _READERS = {name: payloads.reader(kind) for name, kind in c.COMMANDS.items()}
 _AT_ONCE = {name: _READERS[name] for name, kind in c.COMMANDS.items() if kind not in _WAITED_FOR}
 _JOIN = msgspec.json.Decoder(payloads.JoinProject)
@@ -86,6 +94,7 @@ class Gateway:
         self._recovery = recovery
         self.typed: Callable[[Typing], None] | None = None
         self._database, self._projects, self._identity = database, projects, identity
+        self._ends = 0  # so that who is being let in hears of one
         self._by_session: dict[str, set[Connection]] = {}
         self._by_person: dict[str, set[Connection]] = {}
         self._notifying: set[asyncio.Task[None]] = set()
@@ -110,7 +119,14 @@ class Gateway:
 
     def end_session(self, session_id: str) -> None:
         """Close every socket of a session that has ended."""
+        self._ends += 1
         for connection in list(self._by_session.get(session_id, ())):
+            connection.close()
+
+    def end_person(self, user_id: str) -> None:
+        """Close every socket of somebody who was disabled."""
+        self._ends += 1
+        for connection in list(self._by_person.get(user_id, ())):
             connection.close()
 
     def told(self, project_id: str, position: int, people: list[str]) -> None:
@@ -142,17 +158,23 @@ class Gateway:
             given = msgspec.convert(auth or {}, _Auth)
         except msgspec.ValidationError:
             given = _Auth()
-        claims = self._claims(given.token)
+        peer.set(socket.address)
+        claims = await self._claims(given.token)
         user = await self._identity.user(claims.user_id)
         wished = self._recovery and given.recovery is True
-        returned = await self._returned(Actor(user.id), given) if wished else None
+        while True:
+            ends = self._ends
+            claims = await self._claims(given.token)  # it may have ended meanwhile
+            returned = await self._returned(Actor(user.id), given) if wished else None
+            if ends == self._ends:
+                break
         # From here on nothing waits, up to `_begin`: what was missed and the room fit without a seam.
-        self._identity.authenticate(given.token)  # the session may have ended meanwhile
         if 0 < self._limits.sockets_per_user <= len(self._by_person.get(user.id, ())):
             raise errors.RateLimited(retryAfter=RETRY_AFTER_S)
         made = partial(Recoverable, returned=returned) if wished else Connection
         pace = self._pace(user.id)
         connection = made(socket, user.id, user.name, claims.session_id, self._offer, self._handle, pace)
+        connection.scopes = claims.scopes
         self._expire(connection, claims)
         return connection
 
@@ -189,15 +211,17 @@ class Gateway:
         if self.budgets is not None:
             self.budgets.of(connection.user_id, monotonic_ns())  # so that it is remembered
 
-    def _claims(self, token: str) -> Claims:
-        """Who a token speaks for. To the second: what HTTP forgives a clock would be closed as soon as it is open."""
-        claims = self._identity.authenticate(token)
+    async def _claims(self, token: str) -> Claims:
+        """Who a token speaks for that may read. To the second: what HTTP forgives a clock would be closed as soon as
+        it is open."""
+        claims = await self._identity.claims(token)
         if claims.expires_at <= time.time():
             raise TokenExpired
+        claims.require(READ)
         return claims
 
     def _expire(self, connection: Connection, claims: Claims) -> None:
-        connection.expire_at(claims.expires_at - time.time())
+        connection.expire_at(min(claims.expires_at - time.time(), LONGEST_S))
 
     async def _handle(self, connection: Connection, asked: Asked) -> None:
         """Handle one event. Whatever happens, it is answered."""
@@ -211,10 +235,13 @@ class Gateway:
 
     def _offer(self, connection: Connection, asked: Asked) -> bool:
         """Take a command without waiting for anything; False where something has to be waited for."""
+        done = partial(self._done, connection, asked)
+        if WRITE not in connection.scopes and asked.event not in _OF_READERS:
+            done(None, ScopeMissing(scope=WRITE))
+            return True
         reader = _AT_ONCE.get(asked.event)
         if reader is None:
             return False
-        done = partial(self._done, connection, asked)
         try:
             wanted = reader(asked.arguments)
         except errors.Refused as refused:
@@ -299,10 +326,13 @@ class Gateway:
         connection.answer(asked, b'{"ok":true}')
 
     async def _authenticate(self, connection: Connection, asked: Asked) -> None:
-        claims = self._claims(payloads.payload_of(asked.arguments, _TOKEN).token)
+        claims = await self._claims(payloads.payload_of(asked.arguments, _TOKEN).token)
+        if not connection.alive:
+            return
         if claims.user_id != connection.user_id:
             raise errors.InvalidPayload(reason="the token is somebody else's")
         self._end_of_session_moves(connection, claims)
+        connection.scopes = claims.scopes
         self._expire(connection, claims)
         connection.answer(asked, b'{"ok":true}')
 

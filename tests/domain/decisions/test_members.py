@@ -74,6 +74,11 @@ ACCEPTED = [
     Case(c.TransferOwnership(HER), [e.MemberRoleChanged(HER, "owner"), e.MemberRoleChanged(ME, "editor")]),
     Case(c.TransferOwnership(HER), [e.MemberRoleChanged(ME, "editor")], after=TWO_OWNERS),
     Case(c.TransferOwnership(ME), []),
+    Case(c.AppointOwner(HER, (ME,)), [e.MemberRoleChanged(HER, "owner")], by=STRANGER),
+    Case(c.AppointOwner(YOU, (ME,)), [e.MemberAdded(YOU, "owner")], by=STRANGER),
+    Case(c.AppointOwner(NOWHERE, (ME,)), [e.MemberAdded(NOWHERE, "owner", (NOWHERE,))], by=STRANGER),
+    Case(c.AppointOwner(HER, (ME,)), [e.MemberRoleChanged(HER, "owner")], after=[e.ProjectArchived(PROJECT)]),
+    Case(c.AppointOwner(ME), [], by=STRANGER),
     Case(INVITE, [e.InvitationCreated(NEW_INVITATION, "editor", SECRET_HASH)]),
     Case(
         c.CreateInvitation(
@@ -132,6 +137,13 @@ ACCEPTED = [
 ]  # fmt: skip
 NO_WAY_IN = errors.InvitationNotFound()
 REFUSED = [
+    Case(c.AppointOwner(HER), errors.OwnerThere(), by=STRANGER),
+    Case(c.AppointOwner(YOU, (ME,)), errors.OwnerThere(), by=STRANGER, after=TWO_OWNERS),
+    Case(c.AppointOwner(HER, (ME,)), errors.ProjectNotFound(), by=STRANGER, since=[]),
+    Case(
+        c.AppointOwner(YOU, (ME,)), errors.LimitReached(limit="members per project", most=3), by=STRANGER,
+        limits={"MEMBERS_PER_PROJECT": 3},
+    ),
     Case(c.AddMember("viewer"), errors.UserNotFound()),
     Case(c.AddMember("owner", HER), errors.AlreadyMember(role="editor")),
     Case(

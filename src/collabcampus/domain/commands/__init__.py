@@ -32,6 +32,7 @@ Command: TypeAlias = (
     | ChangeMember
     | RemoveMember
     | TransferOwnership
+    | AppointOwner
     | CreateInvitation
     | RevokeInvitation
     | AcceptInvitation
@@ -94,12 +95,12 @@ Administrative: TypeAlias = (
 )
 """Those about the project itself."""
 
-OF_THE_HOUSE = (RemindDue, FollowGroups)
-"""Those that no client sends."""
+NEVER_SENT = (RemindDue, FollowGroups, AppointOwner)
+"""Commands that no socket takes: the server's own, and the administrators'."""
 
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 COMMANDS: dict[str, type[Command]] = {
-    _WORD.sub("_", each.__name__).lower(): each for each in get_args(Command) if each not in OF_THE_HOUSE
+    _WORD.sub("_", each.__name__).lower(): each for each in get_args(Command) if each not in NEVER_SENT
 }
 COMMANDS["task_moved"] = MoveTask
 

@@ -149,6 +149,17 @@ class TransferOwnership(Base, frozen=True):
     user_id: Id
 
 
+class AppointOwner(Base, frozen=True):
+    """Give a project that no active person owns an owner: an administrator's act, and no member's.
+
+    `inactive` are those of its owners who are disabled or gone.
+    """
+
+    door_fills = ("inactive",)
+    user_id: Id
+    inactive: tuple[Id, ...] = ()
+
+
 class CreateInvitation(Base, frozen=True):
     """Invite by link, or, with an address, whoever signs in with it. What the door fills in, no client names."""
 

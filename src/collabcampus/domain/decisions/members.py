@@ -86,6 +86,21 @@ def transfer(command: c.TransferOwnership, project: Project, actor: Actor) -> li
     return [*promoted, e.MemberRoleChanged(actor.user_id, "editor")]
 
 
+def appoint(command: c.AppointOwner, project: Project, actor: Actor) -> list[e.Event]:
+    """An owner where there is none to appoint one; those who cannot act stay what they are."""
+    if not project.members:
+        raise errors.ProjectNotFound
+    role = project.role_of(command.user_id)
+    if role == "owner":
+        return []
+    if any(each.role == "owner" and each.user_id not in command.inactive for each in project.members.values()):
+        raise errors.OwnerThere
+    if role:
+        return [e.MemberRoleChanged(command.user_id, "owner")]
+    within("MEMBERS_PER_PROJECT", len(project.members) + 1)
+    return [e.MemberAdded(command.user_id, "owner", others((command.user_id,), actor))]
+
+
 def invite(command: c.CreateInvitation, project: Project, actor: Actor, at: str) -> list[e.Event]:
     """A way in, for one address or for whoever has the link."""
     assert command.invitation_id is not UNSET, "a creation brings its id, or was given one at the door"

@@ -1,0 +1,49 @@
+-- Administrators, API tokens, and the log of what matters to security. None of it is part of a project's history.
+
+ALTER TABLE accounts ADD COLUMN admin boolean NOT NULL DEFAULT false;
+CREATE INDEX accounts_by_disabling ON accounts (disabled_at) WHERE disabled_at IS NOT NULL;
+
+-- A session is a sign-in's, with refresh tokens; or an API token's, without any, and ends when that is revoked.
+ALTER TABLE sessions ADD COLUMN kind text NOT NULL DEFAULT 'sign-in' CHECK (kind IN ('sign-in', 'token'));
+
+-- Under the id of its session; the token itself is nowhere.
+CREATE TABLE api_tokens (
+    token_id uuid PRIMARY KEY REFERENCES sessions,
+    digest bytea NOT NULL UNIQUE,
+    name text NOT NULL,
+    scopes text[] NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+
+CREATE TABLE security_log (
+    entry bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL,
+    kind text NOT NULL,
+    user_id uuid,
+    actor_id uuid,
+    session_id uuid,
+    address text,
+    detail jsonb NOT NULL
+);
+CREATE INDEX security_log_by_time ON security_log (at);
+CREATE INDEX security_log_by_kind ON security_log (kind, entry);
+CREATE INDEX security_log_by_person ON security_log (user_id, entry);
+
+-- Lets go of what is older than `kept`, some at a time; how many. What is younger than 90 days stays whoever asks:
+-- nobody who works as the app wipes their traces away.
+CREATE FUNCTION forget_security_log(kept interval) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp
+BEGIN ATOMIC
+    WITH gone AS (
+        DELETE FROM security_log WHERE entry IN (
+            SELECT s.entry FROM security_log AS s WHERE s.at < now() - greatest(kept, interval '90 days')
+            ORDER BY s.at LIMIT 10000)
+        RETURNING 1)
+    SELECT count(*) FROM gone;
+END;
+REVOKE ALL ON FUNCTION forget_security_log FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION forget_security_log TO collabcampus_app;
+GRANT SELECT, INSERT ON api_tokens TO collabcampus_app;
+GRANT SELECT ON security_log TO collabcampus_app;
+GRANT INSERT (at, kind, user_id, actor_id, session_id, address, detail) ON security_log TO collabcampus_app;

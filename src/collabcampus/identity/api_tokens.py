@@ -1,0 +1,206 @@
+"""API tokens: opaque, for programs that act for a person, each with its scopes and its end.
+
+A token is a session of its own, so that revoking it is ending a session: heard on every node, its sockets closed.
+Only its digest is stored. What was found good is remembered for some seconds, unless its end is heard before.
+"""
+
+import hashlib
+import re
+import secrets
+import time
+from collections import OrderedDict
+from datetime import datetime, timedelta
+from typing import Any, Literal, get_args
+
+import uuid_utils
+from msgspec import Struct
+
+from collabcampus.identity import security_log as kinds
+from collabcampus.identity.accounts import clean_name
+from collabcampus.identity.errors import (
+    AccountDisabled,
+    ApiTokenNotFound,
+    SessionEnded,
+    TokenExpired,
+    TokenInvalid,
+    TooManyApiTokens,
+)
+from collabcampus.identity.security_log import SecurityLog
+from collabcampus.identity.sessions import Sessions
+from collabcampus.identity.tokens import READ, WRITE, Claims
+from collabcampus.log.database import Connection, Database
+
+PREFIX = "ccp_"
+RANDOM_BYTES = 32
+TOKENS_PER_PERSON = 100
+USUAL_DAYS, MOST_DAYS = 90, 365
+CHECKED_EACH_S = 5.0
+"""How long a token that was found good is taken for good where nothing is heard of its end."""
+REMEMBERED = 10_000
+USED_EACH = timedelta(minutes=1)
+"""How exactly its last use is known."""
+
+Scope = Literal["read", "write"]
+_TOKEN = re.compile(rf"{PREFIX}[0-9a-f]{{{2 * RANDOM_BYTES}}}\Z")
+
+
+class ApiToken(Struct, frozen=True, rename="camel"):
+    """A token as its owner sees it later: without itself."""
+
+    token_id: str
+    name: str
+    scopes: list[str]
+    created_at: str
+    expires_at: str
+    last_used_at: str | None
+
+
+class NewApiToken(ApiToken, frozen=True, rename="camel"):
+    """A token just made; `token` is shown this once."""
+
+    token: str
+
+    def __repr__(self) -> str:
+        return f"NewApiToken({self.token_id})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("token_id", self.token_id)]
+
+
+class _Known(Struct, frozen=True):
+    claims: Claims
+    checked_at: float
+
+
+_SHOWN = (
+    "SELECT t.token_id, t.name, t.scopes, rfc3339(s.created_at), rfc3339(t.expires_at), "
+    "CASE WHEN s.last_used_at > s.created_at THEN rfc3339(s.last_used_at) END "
+    "FROM api_tokens AS t JOIN sessions AS s ON s.session_id = t.token_id WHERE s.user_id = %s AND s.ended_at IS NULL"
+)
+
+
+class ApiTokens:
+    """Makes, lists, revokes and checks them."""
+
+    def __init__(self, database: Database, sessions: Sessions, security: SecurityLog) -> None:
+        self._database, self._sessions, self._security = database, sessions, security
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._forgotten = 0
+        sessions.on_end.append(self.forget)
+
+    async def make(self, user_id: str, name: str, scopes: frozenset[Scope], days: int = USUAL_DAYS) -> NewApiToken:
+        """A new token, good for some days; writing takes reading with it. InvalidName, TooManyApiTokens."""
+        name, token, token_id = clean_name(name), PREFIX + secrets.token_hex(RANDOM_BYTES), str(uuid_utils.uuid7())
+        given = [each for each in get_args(Scope) if each in scopes or (each == READ and WRITE in scopes)]
+        async with self._database.connection() as connection, connection.transaction():
+            await _require_room(connection, user_id)
+            await connection.execute(
+                "INSERT INTO sessions (session_id, user_id, user_agent, kind) VALUES (%s, %s, '', 'token')",
+                (token_id, user_id),
+            )
+            await connection.execute(
+                "INSERT INTO api_tokens (token_id, digest, name, scopes, expires_at) "
+                "VALUES (%s, %s, %s, %s, now() + %s)",
+                (token_id, _digest(token), name, given, timedelta(days=days)),
+            )
+        self._security.record(
+            kinds.API_TOKEN_MADE, user_id=user_id, session_id=token_id, scopes=" ".join(given), days=days
+        )
+        made = (await self._database.fetch(f"{_SHOWN} AND t.token_id = %s", user_id, token_id))[0]
+        return NewApiToken(*(*made, token))
+
+    async def of(self, user_id: str) -> list[ApiToken]:
+        """A person's tokens that were not revoked, in the order they were made; those that are over among them."""
+        rows = await self._database.fetch(f"{_SHOWN} ORDER BY t.token_id", user_id)
+        return [ApiToken(*row) for row in rows]
+
+    async def revoke(self, user_id: str, token_id: str) -> None:
+        """End one of a person's tokens; ApiTokenNotFound for another's, and for one that has ended."""
+        if all(each.token_id != token_id for each in await self.of(user_id)):
+            raise ApiTokenNotFound
+        await self._sessions.end(token_id, "revoked", kinds.API_TOKEN_REVOKED)
+
+    async def claims(self, token: str) -> Claims:
+        """Whom a token speaks for: TokenInvalid, TokenExpired, SessionEnded or AccountDisabled otherwise."""
+        if not _TOKEN.match(token):
+            raise TokenInvalid
+        digest = _digest(token)
+        known = self._known.get(digest)
+        if known is None or known.checked_at < time.monotonic() - CHECKED_EACH_S:
+            known = await self._look_up(digest)
+        if known.claims.expires_at <= time.time():
+            self._refused(kinds.API_TOKEN_EXPIRED, known.claims)
+            raise TokenExpired
+        return known.claims
+
+    def forget(self, session_id: str) -> None:
+        """A session has ended: if it is a token's, nobody comes in by it any more."""
+        self._forget(lambda claims: claims.session_id == session_id)
+
+    def forget_person(self, user_id: str) -> None:
+        """Somebody was disabled."""
+        self._forget(lambda claims: claims.user_id == user_id)
+
+    def _forget(self, meant: Any) -> None:
+        self._forgotten += 1
+        for digest in [digest for digest, known in self._known.items() if meant(known.claims)]:
+            del self._known[digest]
+
+    async def _look_up(self, digest: bytes) -> _Known:
+        """Ask the database; once more where something ended meanwhile, since the answer may be from before."""
+        while True:
+            before, now = self._forgotten, time.monotonic()
+            known = _Known(await self._read(digest), now)
+            if before == self._forgotten:
+                break
+        self._known[digest] = known
+        self._known.move_to_end(digest)
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return known
+
+    async def _read(self, digest: bytes) -> Claims:
+        rows = await self._database.fetch(
+            "SELECT s.user_id, t.token_id, t.expires_at, t.scopes, s.ended_at IS NOT NULL, "
+            "a.disabled_at IS NOT NULL, s.last_used_at < now() - %s OR s.last_used_at = s.created_at "
+            "FROM api_tokens AS t "
+            "JOIN sessions AS s ON s.session_id = t.token_id JOIN accounts AS a USING (user_id) WHERE t.digest = %s",
+            USED_EACH,
+            digest,
+        )
+        if not rows:
+            raise TokenInvalid
+        user_id, token_id, expires_at, scopes, ended, disabled, long_unused = rows[0]
+        claims = Claims(user_id, token_id, _seconds(expires_at), frozenset(scopes))
+        if ended:
+            raise SessionEnded
+        if disabled:
+            self._refused(kinds.DISABLED_REFUSED, claims)
+            raise AccountDisabled
+        if long_unused:
+            await self._database.write(
+                "UPDATE sessions SET last_used_at = now() WHERE session_id = %s RETURNING 1", token_id
+            )
+        return claims
+
+    def _refused(self, kind: str, claims: Claims) -> None:
+        self._security.record_some(kind, user_id=claims.user_id, session_id=claims.session_id)
+
+
+async def _require_room(connection: Connection, user_id: str) -> None:
+    """One after the other, so that the count holds."""
+    await connection.execute("SELECT FROM accounts WHERE user_id = %s FOR NO KEY UPDATE", (user_id,))
+    found = await connection.execute(
+        "SELECT count(*) FROM sessions WHERE user_id = %s AND kind = 'token' AND ended_at IS NULL", (user_id,)
+    )
+    row = await found.fetchone()
+    if row and row[0] >= TOKENS_PER_PERSON:
+        raise TooManyApiTokens(most=TOKENS_PER_PERSON)
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

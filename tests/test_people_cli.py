@@ -1,0 +1,90 @@
+"""`collabcampus user …` and `token …`, in this process: each is a node of its own beside a running server."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import structlog
+from typer.testing import CliRunner
+
+from collabcampus.cli import cli
+from running import PASSWORD, Person, Server
+from sockets.raw import RawSocket
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run(module_database_url: str) -> Iterator[Run]:
+    """Runs a command: exit status, standard output, standard error."""
+    handlers = logging.root.handlers
+
+    def running(*options: str) -> tuple[int, str, str]:
+        done = CliRunner().invoke(cli, [*options, "--database-url", module_database_url])
+        return done.exit_code, done.stdout, done.stderr
+
+    yield running
+    structlog.reset_defaults()
+    logging.root.handlers = handlers
+
+
+@pytest.fixture
+def told(run: Run) -> Run:
+    """What a command that holds says as JSON."""
+
+    def telling(*options: str) -> Any:
+        status, output, errors = run(*options, "--json")
+        assert status == 0, errors
+        return json.loads(output)
+
+    return telling
+
+
+def test_people_are_administered_beside_a_running_server(server: Server, told: Run) -> None:
+    boss = told("user", "add", "boss@example.org", "Boss", "--admin", "--password", PASSWORD)
+    assert boss | {"userId": ""} == {"userId": "", "email": "boss@example.org", "name": "Boss", "admin": True}
+    alice = Person(server.url, "Alice")
+    token = told("token", "add", alice.email, "--name", "nightly", "--scope", "write", "--days", "3")
+    assert (token["scopes"], token["name"]) == (["read", "write"], "nightly")
+    sockets = [RawSocket(server.url, each) for each in (alice.token, token["token"])]
+    assert [each["tokenId"] for each in told("token", "list", alice.email)] == [token["tokenId"]]
+
+    disabled = told("user", "disable", alice.email)
+    assert (disabled["userId"], disabled["disabled"]) == (alice.user_id, True)
+    assert all(each.closed_within(1.0) for each in sockets), "the server hears of it"
+    assert alice.http.get("/me").status_code == 401
+    assert not told("user", "enable", alice.email)["disabled"]
+    assert told("user", "promote", alice.email)["admin"]
+    assert [(each["email"], each["admin"]) for each in told("user", "list", "--q", "alice")] == [(alice.email, True)]
+    assert not told("user", "demote", alice.email)["admin"]
+    assert told("user", "end-sessions", alice.email) == {"ended": 1}
+
+
+def test_a_token_is_printed_once_and_is_in_no_log_line(server: Server, run: Run) -> None:
+    alice = Person(server.url, "Alice")
+
+    _, printed, lines = run("token", "add", alice.email, "--name", "x")
+    assert printed.startswith("ccp_")
+    assert '"kind": "api_token_made"' in lines
+    assert "ccp_" not in lines
+    token_id, name, scopes, *_ = run("token", "list", alice.email)[1].split()
+    assert (name, scopes) == ("x", "read")
+    socket = RawSocket(server.url, printed.strip())
+    assert run("token", "revoke", alice.email, token_id)[0] == 0
+    assert socket.closed_within(1.0)
+    assert run("token", "list", alice.email)[1] == "none\n"
+
+
+def test_what_cannot_be_done_is_said_in_words(run: Run, server: Server) -> None:
+    alice = Person(server.url, "Alice")
+    for options, code in [
+        (("user", "disable", "nobody@example.org"), "person_not_found"),
+        (("user", "promote", "no address"), "person_not_found"),
+        (("token", "revoke", alice.email, "no-such-id"), "api_token_not_found"),
+    ]:
+        status, output, errors = run(*options)
+        assert (status, output, code in errors) == (1, "", True)
+    assert run("token", "add", alice.email, "--name", "x", "--scope", "account")[0] == 2
+    assert run("token", "add", alice.email, "--name", "x", "--days", "366")[0] == 2
