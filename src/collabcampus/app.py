@@ -27,7 +27,8 @@ from collabcampus.embedded import Cluster, find_binaries
 from collabcampus.http import api
 from collabcampus.http.documents import published
 from collabcampus.http.door import Door
-from collabcampus.identity import SESSIONS_CHANNEL, Identity
+from collabcampus.http.security_headers import SecurityHeaders
+from collabcampus.identity import KEYS_CHANNEL, SESSIONS_CHANNEL, Identity
 from collabcampus.live.bus import Bus
 from collabcampus.live.notices import Notices
 from collabcampus.live.presence import Presence
@@ -133,7 +134,13 @@ class Application:
         share = max(FEWEST_CONNECTIONS, CONNECTIONS // settings.workers)
         self.database = Database(conninfo, most=min(POOL_MAX, share))
         self.projects: Projects[Frame] = Projects(self.database, SocketFrames(), now=now, fresh_id=fresh_id)
-        self.identity = Identity(self.database, secret=settings.secret, refresh_grace=settings.refresh_grace)
+        self.identity = Identity(
+            self.database,
+            secret=settings.secret,
+            refresh_grace=settings.refresh_grace,
+            old_secrets=settings.old_secrets,
+            login_rate=settings.login_rate,
+        )
         self.gateway = Gateway(
             self.database,
             self.projects,
@@ -147,6 +154,7 @@ class Application:
         self.bus: Bus = PostgresBus(self.database, self._heal)
         self.bus.subscribe(HEADS, self._heads)
         self.bus.subscribe(SESSIONS_CHANNEL, self.identity.sessions.heard)
+        self.bus.subscribe(KEYS_CHANNEL, self.identity.keys.heard)
         self.presence = Presence(self.bus, self.projects.room, self.projects.rooms)
         self.projects.people_changed = self.presence.changed
         self.projects.committed_here = Notices(self.bus, self.gateway.told).committed
@@ -173,7 +181,8 @@ class Application:
 
     def asgi(self) -> Any:
         """The ASGI application: Socket.IO under `/socket.io`, HTTP everywhere else."""
-        return socketio.ASGIApp(self.gateway.server, other_asgi_app=self.http())
+        both = socketio.ASGIApp(self.gateway.server, other_asgi_app=self.http())
+        return SecurityHeaders(both, https=self.settings.production)
 
     def http(self) -> Litestar:
         """The HTTP side alone."""
@@ -190,7 +199,7 @@ class Application:
 
     async def _heal(self) -> None:
         with suppress(Busy):
-            await self.identity.sessions.load()
+            await self.identity.heal()
             await self.projects.heal()
         self.presence.tick()
 

@@ -19,10 +19,11 @@ from collabcampus import settings as config
 from collabcampus import supervisor
 from collabcampus.domain.errors import Refused
 from collabcampus.embedded import EmbeddedUnavailable
-from collabcampus.identity.tokens import WeakSecret
+from collabcampus.identity.keys import Keys, Listed, WeakSecret
 from collabcampus.log import verify
-from collabcampus.log.database import UnfitServer
+from collabcampus.log.database import Database, UnfitServer
 from collabcampus.log.migrate import MigrationRefused, migrate, rebuild
+from collabcampus.production import require_production
 
 HOLDS, DOES_NOT_HOLD, MISUSE = 0, 1, 2
 
@@ -41,6 +42,8 @@ cli = typer.Typer(
 )
 user_commands = typer.Typer(no_args_is_help=True, help="People.")
 cli.add_typer(user_commands, name="user")
+key_commands = typer.Typer(no_args_is_help=True, help="The keys that sign access tokens.")
+cli.add_typer(key_commands, name="keys")
 _stderr = Console(stderr=True)
 
 
@@ -54,15 +57,25 @@ def serve(
         int | None, typer.Option(min=1, max=64, help="Processes that serve; 1 unless set [COLLABCAMPUS_WORKERS].")
     ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Make the demo login and project if absent.")] = False,
+    production: Annotated[
+        bool | None,
+        typer.Option("--production", help="Refuse what is for development alone [COLLABCAMPUS_PRODUCTION]."),
+    ] = None,
 ) -> None:
     """Run the server until SIGTERM or SIGINT.
 
     Further settings come from the environment: COLLABCAMPUS_ORIGINS (web origins allowed beside the server's own,
     with commas between; the usual React development servers unless set), COLLABCAMPUS_SECRET (signs tokens; 32 or
     more bytes; made and kept in the database unless set), COLLABCAMPUS_REFRESH_GRACE (seconds in which a used refresh
-    token gives the same successor; 10), COLLABCAMPUS_POSTGRES_BIN (a folder of PostgreSQL binaries to run).
+    token gives the same successor; 10), COLLABCAMPUS_OLD_SECRETS (with commas between; verify tokens beside
+    COLLABCAMPUS_SECRET), COLLABCAMPUS_LOGIN_RATE (wrong passwords a minute for one account at one address, and ten
+    times as many at one address; 10, 0 for any number), COLLABCAMPUS_POSTGRES_BIN (a folder of PostgreSQL binaries to
+    run).
     """
-    settings = _settings(host=host, port=port, data=data, database_url=database_url, workers=workers)
+    settings = _settings(
+        host=host, port=port, data=data, database_url=database_url, workers=workers, production=production
+    )
+    _for_production(settings, demo=demo)
     _run(partial(_serve if settings.workers == 1 else _supervise, settings, demo))
 
 
@@ -151,8 +164,11 @@ def demo(
     With --json it prints their ids and access tokens that are good for an hour.
     """
 
+    settings = _settings(data=data, database_url=database_url)
+    _for_production(settings, demo=True)
+
     async def work() -> None:
-        async with root.running(_settings(data=data, database_url=database_url)) as application:
+        async with root.running(settings) as application:
             with _stderr.status("filling"):
                 made = await demo_data.fill(application, users, projects, tasks)
             if as_json:
@@ -162,6 +178,45 @@ def demo(
                 typer.echo("\n".join(each.email for each in made.users))
 
     _run(work)
+
+
+@key_commands.command(name="rotate")
+def keys_rotate(data: Data = None, database_url: Url = None, as_json: Json = False) -> None:
+    """Make a key that signs in ten seconds, when every node knows it; those before it verify for two hours more.
+
+    Nobody is signed out and no request refused. With COLLABCAMPUS_SECRET the keys are yours: exit 2.
+    """
+    settings = _settings(data=data, database_url=database_url)
+    if settings.secret:
+        _fail(
+            "COLLABCAMPUS_SECRET signs. To rotate it, restart every node three times: with the new one among "
+            "COLLABCAMPUS_OLD_SECRETS; with the two swapped; after an hour, without the old one",
+            MISUSE,
+        )
+    _run(partial(_keys, settings, as_json, rotate=True))
+
+
+@key_commands.command(name="list")
+def keys_list(data: Data = None, database_url: Url = None, as_json: Json = False) -> None:
+    """The keys in the database, the oldest first, without their secrets."""
+    _run(partial(_keys, _settings(data=data, database_url=database_url), as_json))
+
+
+async def _keys(settings: config.Settings, as_json: bool, *, rotate: bool = False) -> None:
+    async with root.postgres(settings) as conninfo:
+        await migrate(conninfo)
+        database = Database(conninfo, most=1)
+        await database.open()
+        try:
+            keys = Keys(database)
+            await keys.open()
+            listed: list[Listed] = [await keys.rotate()] if rotate else await keys.listed()
+        finally:
+            await database.close()
+    if as_json:
+        typer.echo(msgspec.json.encode(listed[0] if rotate else listed).decode())
+    else:
+        typer.echo("\n".join(each.line() for each in listed))
 
 
 def main() -> None:
@@ -198,6 +253,13 @@ def _settings(**options: Any) -> config.Settings:
     except config.BadSetting as error:
         _fail(str(error), MISUSE)
         raise
+
+
+def _for_production(settings: config.Settings, *, demo: bool) -> None:
+    try:
+        require_production(settings, demo=demo)
+    except config.BadSetting as error:
+        _fail(str(error), MISUSE)
 
 
 def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:

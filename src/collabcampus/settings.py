@@ -30,7 +30,9 @@ class BadSetting(Exception):
 class Settings(Struct, frozen=True):
     """Everything that can be set.
 
-    Times are in seconds. `origins` are the web origins allowed beside the server's own.
+    Times are in seconds. `origins` are the web origins allowed beside the server's own; `secret` signs tokens,
+    `old_secrets` verify beside it; `login_rate` counts wrong passwords a minute for one account at one address.
+    In `production` nothing is allowed that is for development, no origin by default.
     """
 
     host: str = "127.0.0.1"
@@ -41,6 +43,9 @@ class Settings(Struct, frozen=True):
     postgres_bin: Path | None = None
     origins: tuple[str, ...] = REACT_DEV_SERVERS
     secret: str | None = None
+    old_secrets: tuple[str, ...] = ()
+    production: bool = False
+    login_rate: Annotated[int, Meta(ge=0, le=10_000)] = 10
     refresh_grace: Annotated[int, Meta(ge=0, le=3600)] = 10
 
     def __repr__(self) -> str:
@@ -60,12 +65,16 @@ def load(environ: Mapping[str, str] = os.environ, **options: Any) -> Settings:
     if environ.get("DATABASE_URL"):
         given.setdefault("database_url", environ["DATABASE_URL"])
     given |= {name: value for name, value in options.items() if value is not None}
-    if isinstance(given.get("origins"), str):
-        given["origins"] = [each.strip() for each in given["origins"].split(",") if each.strip()]
+    for name in ("origins", "old_secrets"):
+        if isinstance(given.get(name), str):
+            given[name] = [each.strip() for each in given[name].split(",") if each.strip()]
     try:
-        return msgspec.convert(given, Settings, strict=False, dec_hook=_decode)
+        settings = msgspec.convert(given, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
         raise BadSetting(f"bad setting: {error}") from None
+    if settings.production and "origins" not in given:
+        settings = msgspec.structs.replace(settings, origins=())
+    return settings
 
 
 def _decode(kind: type, value: Any) -> Any:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from collabcampus.domain.project import Actor
 from collabcampus.domain.types import Id
 from collabcampus.identity import Claims, Identity
-from collabcampus.identity.errors import TokenMissing
+from collabcampus.identity.errors import TokenInvalid, TokenMissing
 
 BEARER = "bearer "
 
@@ -26,12 +26,14 @@ class BearerToken(AbstractAuthenticationMiddleware):
     """Demands a good access token for every call that is not excluded from it."""
 
     async def authenticate_request(self, connection: ASGIConnection[Any, Any, Any, Any]) -> AuthenticationResult:
-        header = connection.headers.get("authorization", "")
-        if not header.lower().startswith(BEARER):
+        headers = connection.headers.getall("authorization", [""])
+        if not headers[0].lower().startswith(BEARER):
             raise TokenMissing
-        token = header[len(BEARER) :].strip()
+        if len(headers) > 1:
+            raise TokenInvalid  # proxies and servers differ in which of two counts
+        token = headers[0][len(BEARER) :].strip()
         identity: Identity = connection.app.state.identity
-        return AuthenticationResult(user=identity.authenticate(token), auth=token)
+        return AuthenticationResult(user=await identity.admit(token), auth=token)
 
 
 class Intent(Struct, frozen=True):

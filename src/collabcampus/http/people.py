@@ -54,7 +54,7 @@ class PeopleController(Controller):
         self, data: JSONBody[Register], request: Request[Any, Any, Any], identity: NamedDependency[Identity]
     ) -> who.SignedIn:
         """Make an account and sign in."""
-        return await identity.register(data.email, data.name, data.password, _agent(request))
+        return await identity.register(data.email, data.name, data.password, _agent(request), _peer(request))
 
     @post("/login", status_code=HTTP_200_OK, opt={"exclude_from_auth": True}, security=[{}])
     async def login(
@@ -64,12 +64,14 @@ class PeopleController(Controller):
         password = data.pwd if data.pwd is not None else data.password
         if password is None:
             raise BadCredentials
-        return await identity.login(data.email, password, _agent(request))
+        return await identity.login(data.email, password, _agent(request), _peer(request))
 
     @post("/refresh", status_code=HTTP_200_OK, opt={"exclude_from_auth": True}, security=[{}])
-    async def refresh(self, data: JSONBody[Refresh], identity: NamedDependency[Identity]) -> who.SignedIn:
+    async def refresh(
+        self, data: JSONBody[Refresh], request: Request[Any, Any, Any], identity: NamedDependency[Identity]
+    ) -> who.SignedIn:
         """Trade a refresh token for fresh tokens; the old one is dead."""
-        return await identity.refresh(data.refresh_token)
+        return await identity.refresh(data.refresh_token, _peer(request))
 
     @post("/logout", status_code=HTTP_204_NO_CONTENT)
     async def logout(self, request: SignedIn, identity: NamedDependency[Identity]) -> None:
@@ -80,6 +82,10 @@ class PeopleController(Controller):
     async def me(self, request: SignedIn, identity: NamedDependency[Identity]) -> who.User:
         """Who is signed in."""
         return await identity.user(request.user.user_id)
+
+
+def _peer(request: Request[Any, Any, Any]) -> str:
+    return request.client.host if request.client else ""
 
 
 def _agent(request: Request[Any, Any, Any]) -> str:

@@ -1,5 +1,6 @@
 """Every error as `application/problem+json` with a stable `code`."""
 
+from math import ceil
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ from collabcampus.domain.types import explained
 RETRY_AFTER_S = 1
 PROBLEM_JSON = "application/problem+json"
 _STATUS: dict[type[errors.Refused], int] = {
+    errors.RateLimited: 429,
     errors.Unauthenticated: 401,
     errors.StalePosition: 412,
     errors.Forbidden: 403,
@@ -34,7 +36,9 @@ _logger = structlog.get_logger(__name__)
 
 
 def _problem(status: int, code: str, title: str, extra: dict[str, Any]) -> ProblemDetailsException:
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(RETRY_AFTER_S)}}.get(status)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if status in {429, 503}:
+        headers["Retry-After"] = str(ceil(extra.get("retryAfter", RETRY_AFTER_S)))
     said = {**extra, "code": code}
     assert not {"status", "type", "title", "detail"} & set(extra), "a detail would hide what every problem has"
     return ProblemDetailsException(

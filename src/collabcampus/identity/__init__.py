@@ -16,12 +16,14 @@ from collabcampus.domain.errors import InvalidPayload
 from collabcampus.domain.project import Actor
 from collabcampus.identity import errors
 from collabcampus.identity.accounts import Accounts, User, clean_email
+from collabcampus.identity.keys import KEYS_CHANNEL, SHORTEST_SECRET, Keyring, Keys
 from collabcampus.identity.passwords import Passwords, require_strong
 from collabcampus.identity.sessions import SESSIONS_CHANNEL, Sessions
-from collabcampus.identity.tokens import LIFE_S, SHORTEST_SECRET, Claims, Tokens
+from collabcampus.identity.throttle import Throttle
+from collabcampus.identity.tokens import LIFE_S, Claims, Tokens, unknown_key
 from collabcampus.log.database import Database
 
-__all__ = ["SESSIONS_CHANNEL", "Claims", "Identity", "SignedIn", "User"]
+__all__ = ["KEYS_CHANNEL", "SESSIONS_CHANNEL", "Claims", "Identity", "SignedIn", "User"]
 
 
 class SignedIn(Struct, frozen=True, rename="camel"):
@@ -42,18 +44,38 @@ class SignedIn(Struct, frozen=True, rename="camel"):
 class Identity:
     """Registers, signs in and out, and tells who a token speaks for."""
 
-    def __init__(self, database: Database, *, secret: str | None, refresh_grace: int) -> None:
-        """`secret` signs tokens instead of the database's own; `refresh_grace` in seconds."""
-        self._database, self._secret = database, secret
+    def __init__(
+        self,
+        database: Database,
+        *,
+        secret: str | None,
+        refresh_grace: int,
+        old_secrets: tuple[str, ...] = (),
+        login_rate: int = 0,
+    ) -> None:
+        """`secret` signs tokens instead of the database's own keys, and `old_secrets` verify beside it.
+
+        `refresh_grace` in seconds; `login_rate`: wrong passwords a minute, 0 for any number.
+        """
+        self._database, self._given = database, (secret, old_secrets)
+        self.keys = Keys(database)
+        self.throttle = Throttle(database, login_rate)
         self.accounts = Accounts(database)
         self.sessions = Sessions(database, timedelta(seconds=refresh_grace))
         self._passwords = Passwords()
+        self._ring = self.keys.ring
         self._tokens: Tokens | None = None
         self._invitations = b""
 
     async def open(self) -> None:
         """Get the keys, made on the first start of all, and learn which sessions have ended."""
-        self._tokens = Tokens(self._secret.encode() if self._secret else await self._stored("access"))
+        secret, old_secrets = self._given
+        if secret:
+            self._ring = Keyring.given(secret, old_secrets)
+        else:
+            await self.keys.open()
+        self._tokens = Tokens(self._ring)
+        self.throttle.secret = await self._stored("throttle")
         self._invitations = await self._stored("invitation")
         self.sessions.secret = await self._stored("refresh")
         await self.sessions.load()
@@ -62,9 +84,24 @@ class Identity:
         """End the threads that hash."""
         self._passwords.close()
 
-    async def register(self, email: str, name: str, password: str, user_agent: str) -> SignedIn:
-        """A new account, signed in. EmailTaken, InvalidEmail, InvalidName or WeakPassword otherwise."""
+    async def heal(self) -> None:
+        """Read what notifications may have been missed of, and sweep: now and then."""
+        await self.sessions.load()
+        if self._ring is self.keys.ring:
+            await self.keys.load()
+        await self.throttle.sweep()
+
+    async def register(
+        self, email: str, name: str, password: str, user_agent: str, peer: str | None = None
+    ) -> SignedIn:
+        """A new account, signed in. EmailTaken, InvalidEmail, InvalidName or WeakPassword otherwise.
+
+        `peer` is the address that asks, here and below: RateLimited where it asks too often; None may always.
+        """
         require_strong(password, clean_email(email))
+        buckets = self.throttle.of_registration(peer)
+        await self.throttle.require(buckets)
+        await self.throttle.take(buckets)
         users = await self.accounts.add([(email, name)], await self._passwords.hash(password))
         return await self._sign_in(users[0], user_agent)
 
@@ -76,26 +113,48 @@ class Identity:
         begun = [(user, await self.sessions.begin(user.id, "demo")) for user in users]
         return [(user, self.tokens.issue(user.id, session_id, life_s)) for user, (session_id, _) in begun]
 
-    async def login(self, email: str, password: str, user_agent: str) -> SignedIn:
+    async def login(self, email: str, password: str, user_agent: str, peer: str | None = None) -> SignedIn:
         """Sign in. BadCredentials, at the same cost, for an unknown address and for a wrong password."""
-        known = await self.accounts.credentials(email)
-        if not await self._passwords.verify(known[1] if known else None, password) or known is None:
-            raise errors.BadCredentials
-        user, stored, disabled = known
+        user, stored, disabled = await self._recognized(email, password, peer)
         if disabled:
             raise errors.AccountDisabled
         if self._passwords.outdated(stored):
             await self.accounts.set_hash(user.id, await self._passwords.hash(password))
         return await self._sign_in(user, user_agent)
 
-    async def refresh(self, refresh_token: str) -> SignedIn:
+    async def _recognized(self, email: str, password: str, peer: str | None) -> tuple[User, str, bool]:
+        """Whose password it is. Asked again when its turn comes: others may have failed meanwhile."""
+        buckets = self.throttle.of_login(email, peer)
+        await self.throttle.require(buckets)
+        async with self._passwords.turn():
+            await self.throttle.require(buckets)
+            known = await self.accounts.credentials(email)
+            if not await self._passwords.matches(known[1] if known else None, password) or known is None:
+                await self.throttle.take(buckets)
+                raise errors.BadCredentials
+        return known
+
+    async def refresh(self, refresh_token: str, peer: str | None = None) -> SignedIn:
         """Fresh tokens for a refresh token, which is dead then. BadRefreshToken otherwise."""
-        user_id, session_id, successor = await self.sessions.turn(refresh_token)
+        buckets = self.throttle.of_refresh(peer)
+        await self.throttle.require(buckets)
+        try:
+            user_id, session_id, successor = await self.sessions.turn(refresh_token)
+        except errors.BadRefreshToken:
+            await self.throttle.take(buckets)
+            raise
         return SignedIn(self.tokens.issue(user_id, session_id), successor, LIFE_S, await self.user(user_id))
 
     async def logout(self, session_id: str) -> None:
         """End a session: its tokens are refused from now on, on every node."""
         await self.sessions.end(session_id, "signed out")
+
+    async def admit(self, token: str) -> Claims:
+        """As `authenticate`, for who may have a key that this node has not heard of."""
+        kid = unknown_key(token, self._ring) if self._ring is self.keys.ring else None
+        if kid:
+            await self.keys.found(kid)
+        return self.authenticate(token)
 
     def authenticate(self, token: str) -> Claims:
         """Who an access token speaks for; an Unauthenticated that says why not otherwise."""

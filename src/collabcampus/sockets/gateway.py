@@ -117,7 +117,7 @@ class Gateway:
             token = msgspec.convert(auth or {}, _Auth).token
         except msgspec.ValidationError:
             token = ""
-        claims = self._identity.authenticate(token)
+        claims = await self._identity.admit(token)
         user = await self._identity.user(claims.user_id)
         self._identity.authenticate(token)  # the session may have ended meanwhile
         connection = Connection(socket, user.id, user.name, claims.session_id, self._offer, self._handle)
@@ -250,7 +250,7 @@ class Gateway:
         connection.answer(asked, b'{"ok":true}')
 
     async def _authenticate(self, connection: Connection, asked: Asked) -> None:
-        claims = self._identity.authenticate(payloads.payload_of(asked.arguments, _TOKEN).token)
+        claims = await self._identity.admit(payloads.payload_of(asked.arguments, _TOKEN).token)
         if claims.user_id != connection.user_id:
             raise errors.InvalidPayload(reason="the token is somebody else's")
         self._end_of_session_moves(connection, claims)
