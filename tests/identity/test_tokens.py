@@ -1,4 +1,4 @@
-"""Forged tokens (RFC 8725, section 2 and 3): each attack by name, against the check itself, over HTTP and at connect."""
+"""Forged tokens (RFC 8725): each attack by name, against the check itself, over HTTP and at the sockets' connect."""
 
 import base64
 import hashlib
@@ -178,7 +178,13 @@ FORMS = {
 }
 ATTACKS = {
     f"{group}: {name}": token
-    for group, attacks in (("alg", ALGORITHMS), ("header", HEADERS), ("time", TIMES), ("claim", SAID), ("form", FORMS))
+    for group, attacks in (
+        ("alg", ALGORITHMS),
+        ("header", HEADERS),
+        ("time", TIMES),
+        ("claim", SAID),
+        ("form", FORMS),
+    )
     for name, token in attacks.items()
 }
 
