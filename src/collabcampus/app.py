@@ -334,6 +334,7 @@ def _web(application: Application, http: Any) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         lifespan="off",
         timeout_graceful_shutdown=DRAIN_S,
     )

@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from collabcampus.domain.errors import Overloaded
+from collabcampus.identity.common import is_common
 from collabcampus.identity.errors import WeakPassword
 
 MEMORY_KIB = 19 * 1024
@@ -24,17 +25,6 @@ RETRY_AFTER_S = 2
 T = TypeVar("T")
 SHORTEST, LONGEST = 12, 128
 
-# The most common ones that are long enough to get this far; shorter ones are refused by length. No package
-# that is kept up lists long ones alone, and the well-known lists hold hardly any of twelve characters or more.
-COMMON = frozenset(
-    {
-        "123456789012", "1234567890123", "12345678910111213", "password1234", "password12345", "passwordpassword",
-        "qwertyuiop12", "qwertyuiop123", "qwertyuiopasdfghjkl", "1q2w3e4r5t6y", "1q2w3e4r5t6y7u8i", "iloveyou1234",
-        "administrator", "letmeinletmein", "abcdefghijkl", "abcdefghijklmnopqrstuvwxyz", "abcd12345678",
-        "changeme1234", "welcome12345", "correcthorsebatterystaple", "password123!", "adminadminadmin",
-    }
-)  # fmt: skip
-
 
 def require_strong(password: str, email: str) -> None:
     """WeakPassword with its `reason` for one too short, too long, common or the address, as `clean_email` has it."""
@@ -43,7 +33,7 @@ def require_strong(password: str, email: str) -> None:
         reason = f"{SHORTEST} to {LONGEST} characters are needed"
     elif "\0" in password or not _is_utf8(password):
         reason = "it holds characters that are not text"
-    elif password.lower() in COMMON or len(set(password)) < 4:
+    elif is_common(password):
         reason = "it is among the first that are guessed"
     elif _as_address(password) == email:
         reason = "it is the e-mail address"
