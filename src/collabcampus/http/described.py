@@ -7,7 +7,7 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.plugins import JsonRenderPlugin, ScalarRenderPlugin
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.routes import HTTPRoute
 from litestar.types import Method
@@ -15,6 +15,7 @@ from litestar.types.internal_types import PathParameterDefinition
 from msgspec import Struct
 
 from collabcampus.domain.commands import camel
+from collabcampus.http.manual import ManualPlugin
 from collabcampus.http.problems import PROBLEM_JSON
 
 _OF_THE_HOUSE = {"self", "request", "door", "identity", "ready"}
@@ -48,7 +49,7 @@ def configuration() -> OpenAPIConfig:
         version=version("collabcampus"),
         description="An event-sourced, real-time backend for project boards.",
         path="/schema",
-        render_plugins=[ScalarRenderPlugin(), JsonRenderPlugin()],
+        render_plugins=[ManualPlugin(), JsonRenderPlugin()],
         operation_id_creator=_operation_id,
         components=Components(
             security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}
