@@ -13,6 +13,7 @@ import load
 import machine
 import psycopg
 import reading
+import signing
 import systems
 from load import Data, Run, Void
 from psycopg.conninfo import make_conninfo
@@ -53,6 +54,8 @@ class Bench:
                 self._append_replay(scenario, chosen)
             elif scenario.name == "reading":
                 self._reading(scenario)
+            elif scenario.name == "logins":
+                self._logins(scenario)
             else:
                 with self._servers(scenario, chosen) as servers:
                     self._rounds(scenario, {name: self._turn(*each) for name, each in servers.items()})
@@ -181,6 +184,14 @@ class Bench:
 
         try:
             self._rounds(scenario, {"ours": lambda _: reading.measured(small, big, restarted)})
+        finally:
+            ours.stop()
+
+    def _logins(self, scenario: Scenario) -> None:
+        ours = self._ours("logins", "logins")
+        try:
+            ours.start()
+            self._rounds(scenario, {"ours": lambda _: signing.measured(ours.port, self.seconds)})
         finally:
             ours.stop()
 

@@ -191,6 +191,15 @@ def _reading() -> Scenario:
     return Scenario("reading", what, figures, systems=OURS)
 
 
+def _logins() -> Scenario:
+    figures = (
+        Figure("lag beside sign-ins, p99", "ms", lambda result: float(result["lag"]), higher=False, absolute=50.0),
+        Figure("lag alone, p99", "ms", lambda result: float(result["alone"]), higher=False),
+        Figure("sign-ins", "/s", lambda result: float(result["signIns"])),
+    )
+    return Scenario("logins", "50 people sign in at once, others ask /health/live", figures, systems=OURS)
+
+
 def scenarios(log_events: int) -> list[Scenario]:
     """All of them; `log_events` is the length of the long log."""
     return [
@@ -207,6 +216,7 @@ def scenarios(log_events: int) -> list[Scenario]:
         *_sizes(log_events),
         _appending(),
         _reading(),
+        _logins(),
         _generator(),
     ]
 

@@ -26,7 +26,8 @@ class ManualPlugin(OpenAPIRenderPlugin):
 
 def _body(described: dict[str, Any]) -> Iterator[str]:
     yield f"<p>{text(described['info']['description'])}</p>"
-    yield '<p>The same as <a href="/schema/openapi.json">OpenAPI</a>; the sockets: <a href="/schema/sockets">here</a>.</p>'
+    yield '<p>The same as <a href="/schema/openapi.json">OpenAPI</a>.</p>'
+    yield '<p>The sockets are described <a href="/schema/sockets">here</a>.</p>'
     calls = [(f"{method.upper()} {path}", each[method]) for path, each in described["paths"].items()
              for method in METHODS if method in each]  # fmt: skip
     yield "<nav>"
