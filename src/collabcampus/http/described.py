@@ -22,6 +22,7 @@ _OF_THE_HOUSE = {"self", "request", "door", "identity", "ready"}
 """Parameters of handlers that no client sends."""
 _ALWAYS = {503: "Busy, or the log cannot be reached; try again after `Retry-After`"}
 _WITH_INPUT = {400: "The request is not what this call takes"}
+_OPEN = {429: "Asked for too often; try again after `Retry-After`"}
 _SIGNED_IN = {401: "Not signed in, or no longer"}
 _NAMING = {404: "What it names does not exist for who asks"}
 _CHANGING = {
@@ -76,7 +77,7 @@ def _problems(route: HTTPRoute, handler: HTTPRouteHandler) -> dict[int, str]:
     signed_in = not handler.opt.get("exclude_from_auth")
     return {
         **(_WITH_INPUT if takes.keys() - _OF_THE_HOUSE else {}),
-        **(_SIGNED_IN if signed_in else {}),
+        **(_SIGNED_IN if signed_in else _OPEN if "data" in takes else {}),
         **(_NAMING if route.path_parameters else {}),
         **(_CHANGING if "intent" in takes else {}),
         **_ALWAYS,
