@@ -33,7 +33,7 @@ from test_cli import run
 pytestmark = pytest.mark.anyio
 
 USER, SESSION = str(uuid.uuid4()), str(uuid.uuid4())
-ROTATIONS, ANNOUNCED, KEPT = 5, 0.4, 3.0
+ROTATIONS, ANNOUNCED, KEPT = 4, 0.4, 2.5
 """Of the test under load: seconds, where a server in earnest takes ten, and two hours."""
 
 
