@@ -61,6 +61,11 @@ def test_the_origins_of_development_are_not_there_unless_they_are_named() -> Non
     assert config.load({}, production=True).origins == ()
 
 
+def test_old_secrets_without_a_secret_are_a_mistake() -> None:
+    with pytest.raises(BadSetting, match="there is none"):
+        config.load({"COLLABCAMPUS_OLD_SECRETS": RANDOM[1]})
+
+
 def test_there_is_no_demo() -> None:
     assert "no demo" in refused({}, demo=True)
 

@@ -72,6 +72,8 @@ def load(environ: Mapping[str, str] = os.environ, **options: Any) -> Settings:
         settings = msgspec.convert(given, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
         raise BadSetting(f"bad setting: {error}") from None
+    if settings.old_secrets and not settings.secret:
+        raise BadSetting("bad setting: old_secrets verify beside a secret, and there is none")
     if settings.production and "origins" not in given:
         settings = msgspec.structs.replace(settings, origins=())
     return settings

@@ -11,7 +11,7 @@ from answering import problem
 from collabcampus.domain.errors import RateLimited
 from collabcampus.identity import Identity, errors
 from collabcampus.identity.passwords import THREADS
-from collabcampus.identity.throttle import ANYWHERE, PLACE, WINDOW_S, Throttle
+from collabcampus.identity.throttle import ANYWHERE, PLACE, REGISTRATIONS, WINDOW_S, Throttle
 from collabcampus.log.database import Database
 from running import PASSWORD, Person, Server
 
@@ -206,7 +206,22 @@ def test_over_http_it_is_a_429_that_says_when_to_come_back(strict: Server) -> No
     assert problem(told) == (429, "rate_limited"), "a header is no way around"
 
 
-def test_bad_refresh_tokens_and_registrations_are_counted_by_place(strict: Server) -> None:
+async def test_registrations_are_counted_by_place_and_before_anything_is_hashed(
+    nodes: list[Identity], database: Database
+) -> None:
+    throttle = nodes[0].throttle
+    for _ in range(RATE * REGISTRATIONS):
+        await throttle.take(throttle.of_registration(HERE))
+
+    with pytest.raises(RateLimited) as refused:
+        await nodes[1].register("bob@example.org", "Bob", PASSWORD, AGENT, HERE)
+    assert refused.value.details["retryAfter"] <= 1
+    assert await nodes[1].find("bob@example.org") is None
+    await nodes[1].register("bob@example.org", "Bob", PASSWORD, AGENT, THERE)
+    await nodes[1].register("carol@example.org", "Carol", PASSWORD, AGENT)
+
+
+def test_bad_refresh_tokens_are_counted_by_place(strict: Server) -> None:
     began = time.monotonic()
     with httpx.Client(base_url=strict.url) as http:
         told = [http.post("/refresh", json={"refreshToken": f"nonsense {nth}"}).status_code for nth in range(400)]
