@@ -74,6 +74,20 @@ const moved = await moving;
 console.log("then:", board.tasks.get(taskId).status, pending.size);
 console.log("refused:", await move(taskId, "nowhere").catch((error) => error.code), pending.size);
 
+const again = { taskId, status: "review" };
+const taken = await Promise.all(Array.from({ length: 1150 }, () => ask("task_moved", again)));
+console.log("more than at once:", taken.every(({ ok }) => ok));
+console.log("by HTTP:", (await change("PUT", `/api/tasks/${taskId}`, { status: "review" })).status);
+
+socket.disconnect();
+const others = Array.from({ length: 50 }, () => io(SERVER, { auth: { token: session.token }, forceNew: true }));
+await Promise.all(others.map((other) => new Promise((heard) => other.on("welcome", heard))));
+socket.connect();
+const turnedAway = await new Promise((heard) => socket.once("connect_error", heard));
+others.forEach((other) => other.disconnect());
+await new Promise((heard) => socket.once("project_joined", heard));
+console.log("one socket too many:", turnedAway.data.code, "and back");
+
 socket.disconnect();
 await fetch(`${SERVER}/api/tasks/${second}/restore`, { method: "POST", headers: bearer });
 const away = await fetch(`${SERVER}/api/tasks/${taskId}`, { method: "DELETE", headers: bearer });
@@ -93,6 +107,10 @@ while (board.position < head) await new Promise((later) => setTimeout(later, 10)
 assert.deepEqual(columns.flatMap(({ id }) => board.column(id)), tasks);
 assert.deepEqual(board.columns, columns);
 assert.deepEqual([...board.labels.values()], labels);
+
+const returned = new Promise((heard) => recovering.once("presence", heard));
+recovering.io.engine.close();
+console.log("there again:", (await returned).online.length, recovering.recovered);
 
 session.token = "nonsense";
 socket.disconnect().connect();
@@ -124,7 +142,11 @@ def test_the_javascript_client_keeps_the_servers_board(demo: Server, tmp_path: P
         "at once: review not yet: todo",
         "then: review 0",
         "refused: column_not_found 0",
+        "more than at once: true",
+        "by HTTP: review",
+        "one socket too many: rate_limited and back",
         "missed: 2 true",
+        "there again: 1 true",
         "let in no more: token_invalid",
     ]
 

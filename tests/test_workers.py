@@ -245,6 +245,30 @@ def test_an_unknown_session_is_refused_by_whoever_is_asked(pair: Server, sid: st
         assert answer.status_code == 400
 
 
+def test_who_types_is_seen_on_every_worker_and_by_nobodys_own_sockets(pair: Server) -> None:
+    alice, bob = Person(pair.url, "Alice"), Person(pair.url, "Bob")
+    project_id = alice.project()
+    alice.http.post(f"/api/projects/{project_id}/members", json={"userId": bob.user_id, "role": "viewer"})
+    hers = [joined(pair.url, alice.token, project_id) for _ in range(2)]
+    his = [joined(pair.url, bob.token, project_id) for _ in range(2)]
+    assert len({worker_of(each) for each in hers}) == len({worker_of(each) for each in his}) == 2
+
+    for (typing, *_), sockets, typist in ((hers, his, alice), (his, hers, bob)):
+        for _ in range(20):
+            assert typing.ask("typing", {"projectId": project_id})["ok"]
+        for each in sockets:
+            assert next_typing(each) == {"projectId": project_id, "userId": typist.user_id}
+    for each in (*hers, *his):
+        each.close()
+
+
+def next_typing(socket: RawSocket) -> dict[str, str]:
+    """The next of its kind; people come and go meanwhile."""
+    while (found := socket.event())[0] != "typing":
+        assert found[0] in {"user_joined", "user_left"}
+    return dict(found[1])
+
+
 @needs_node
 @pytest.mark.parametrize("transport", ["websocket", "polling", "polling+websocket"])
 def test_the_seven_steps_work_five_times_over_two_workers(pair: Server, transport: str) -> None:

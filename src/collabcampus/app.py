@@ -30,18 +30,21 @@ from collabcampus.http.door import Door
 from collabcampus.http.security_headers import SecurityHeaders
 from collabcampus.identity import KEYS_CHANNEL, SESSIONS_CHANNEL, Identity
 from collabcampus.live.bus import Bus
+from collabcampus.live.heads import Heads
 from collabcampus.live.notices import Notices
 from collabcampus.live.presence import Presence
 from collabcampus.live.projects import Projects
 from collabcampus.live.reminders import remind
+from collabcampus.live.typists import Typists
 from collabcampus.log.database import POOL_MAX, Database
 from collabcampus.log.follow import HEADS, PostgresBus, parse_heads
 from collabcampus.log.migrate import migrate
 from collabcampus.settings import BODY_LIMIT, Settings
 from collabcampus.sockets import described, manual
-from collabcampus.sockets.frames import Frame, SocketFrames
+from collabcampus.sockets.frames import Frame, SocketFrames, typing_frame
 from collabcampus.sockets.gateway import Gateway
 from collabcampus.sockets.handover import Colleagues, MovingProtocol, session_prefix
+from collabcampus.sockets.limits import Limits
 from collabcampus.sockets.wire import HandshakeProtocol
 
 DATABASE_NAME = "collabcampus"
@@ -147,6 +150,13 @@ class Application:
             self.identity,
             origins=settings.origins,
             payload_limit=BODY_LIMIT,
+            recovery=settings.recovery,
+            limits=Limits(
+                settings.command_rate,
+                settings.command_burst,
+                settings.sockets_per_user,
+                settings.sockets_per_address,
+            ),
         )
         self.identity.sessions.on_end.append(self.gateway.end_session)
         if worker is not None:
@@ -155,8 +165,10 @@ class Application:
         self.bus.subscribe(HEADS, self._heads)
         self.bus.subscribe(SESSIONS_CHANNEL, self.identity.sessions.heard)
         self.bus.subscribe(KEYS_CHANNEL, self.identity.keys.heard)
+        self.heads = Heads(self.projects.rooms, settings.head_each)
         self.presence = Presence(self.bus, self.projects.room, self.projects.rooms)
         self.projects.people_changed = self.presence.changed
+        self.gateway.typed = Typists(self.bus, self.projects.room, typing_frame).typed
         self.projects.committed_here = Notices(self.bus, self.gateway.told).committed
 
     @asynccontextmanager
@@ -168,11 +180,12 @@ class Application:
             following = asyncio.create_task(self.bus.run())
             try:
                 async with self.projects.running():
-                    reminding = asyncio.create_task(self._reminding())
+                    beside = [asyncio.create_task(each) for each in (self._reminding(), self.heads.run())]
                     try:
                         yield self
                     finally:
-                        await _ended(reminding)
+                        for each in beside:
+                            await _ended(each)
             finally:
                 await _ended(following)
         finally:
@@ -191,7 +204,14 @@ class Application:
             published("/schema/asyncapi.json", "application/json", described.as_json),
             published("/schema/sockets", "text/html", manual.page),
         ]
-        return api.build(door, self._ready, origins=self.settings.origins, body_limit=BODY_LIMIT, documents=documents)
+        return api.build(
+            door,
+            self._ready,
+            origins=self.settings.origins,
+            body_limit=BODY_LIMIT,
+            budgets=self.gateway.budgets,
+            documents=documents,
+        )
 
     def _heads(self, payload: str) -> None:
         for project_id, position in parse_heads(payload):
@@ -334,7 +354,8 @@ def _web(application: Application, http: Any) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(application.settings.proxies),
+        forwarded_allow_ips=list(application.settings.proxies),
         lifespan="off",
         timeout_graceful_shutdown=DRAIN_S,
     )

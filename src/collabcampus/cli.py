@@ -68,9 +68,15 @@ def serve(
     with commas between; the usual React development servers unless set), COLLABCAMPUS_SECRET (signs tokens; 32 or
     more bytes; made and kept in the database unless set), COLLABCAMPUS_REFRESH_GRACE (seconds in which a used refresh
     token gives the same successor; 10), COLLABCAMPUS_OLD_SECRETS (with commas between; verify tokens beside
-    COLLABCAMPUS_SECRET), COLLABCAMPUS_LOGIN_RATE (wrong passwords a minute for one account at one address, and ten
-    times as many at one address; 10, 0 for any number), COLLABCAMPUS_POSTGRES_BIN (a folder of PostgreSQL binaries to
-    run).
+    COLLABCAMPUS_SECRET), COLLABCAMPUS_POSTGRES_BIN (a folder of PostgreSQL binaries to run), COLLABCAMPUS_PROXIES
+    (addresses and networks of reverse proxies, with commas between, whose X-Forwarded-For and X-Forwarded-Proto are
+    believed; none unless set).
+
+    Limits, of which 0 means none; each worker counts for itself: COLLABCAMPUS_COMMAND_RATE and
+    COLLABCAMPUS_COMMAND_BURST (events a second of one socket, and at most at once; 100 and 1000; a burst is at least
+    500; a person's sockets and changing requests together have ten times as much), COLLABCAMPUS_SOCKETS_PER_USER
+    (200), COLLABCAMPUS_SOCKETS_PER_ADDRESS (10000). All workers and nodes count together: COLLABCAMPUS_LOGIN_RATE
+    (wrong passwords a minute for one account at one address, and ten times as many at one address; 10).
     """
     settings = _settings(
         host=host, port=port, data=data, database_url=database_url, workers=workers, production=production

@@ -5,6 +5,7 @@
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,11 @@ REACT_DEV_SERVERS = (
 )
 
 
+LEAST_BURST = 500
+LARGEST_LIMIT = 1_000_000_000
+Limit = Annotated[int, Meta(ge=0, le=LARGEST_LIMIT)]
+
+
 class BadSetting(Exception):
     """A setting is not what it must be; the message names it."""
 
@@ -31,8 +37,9 @@ class Settings(Struct, frozen=True):
     """Everything that can be set.
 
     Times are in seconds. `origins` are the web origins allowed beside the server's own; `secret` signs tokens,
-    `old_secrets` verify beside it; `login_rate` counts wrong passwords a minute for one account at one address.
-    In `production` nothing is allowed that is for development, no origin by default.
+    `old_secrets` verify beside it. `proxies` are addresses and networks of reverse proxies, whose X-Forwarded-For and
+    X-Forwarded-Proto are believed. Of limits 0 means none; `login_rate` counts wrong passwords a minute for one
+    account at one address. In `production` nothing is allowed that is for development, no origin by default.
     """
 
     host: str = "127.0.0.1"
@@ -47,6 +54,17 @@ class Settings(Struct, frozen=True):
     production: bool = False
     login_rate: Annotated[int, Meta(ge=0, le=10_000)] = 10
     refresh_grace: Annotated[int, Meta(ge=0, le=3600)] = 10
+    recovery: bool = True
+    head_each: Annotated[int, Meta(ge=1, le=3600)] = 20
+    command_rate: Limit = 100
+    command_burst: Limit = 1_000
+    sockets_per_user: Limit = 200
+    sockets_per_address: Limit = 10_000
+    proxies: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if 0 < self.command_burst < LEAST_BURST:
+            raise ValueError(f"command_burst is 0 or at least {LEAST_BURST}")
 
     def __repr__(self) -> str:
         return f"Settings(host={self.host!r}, port={self.port}, data={str(self.data)!r})"  # no secret, no password
@@ -65,18 +83,27 @@ def load(environ: Mapping[str, str] = os.environ, **options: Any) -> Settings:
     if environ.get("DATABASE_URL"):
         given.setdefault("database_url", environ["DATABASE_URL"])
     given |= {name: value for name, value in options.items() if value is not None}
-    for name in ("origins", "old_secrets"):
+    for name in ("origins", "old_secrets", "proxies"):
         if isinstance(given.get(name), str):
             given[name] = [each.strip() for each in given[name].split(",") if each.strip()]
     try:
+        given["proxies"] = [_network(each) for each in given.get("proxies", ())]
         settings = msgspec.convert(given, Settings, strict=False, dec_hook=_decode)
-    except msgspec.ValidationError as error:
+    except ValueError as error:
         raise BadSetting(f"bad setting: {error}") from None
     if settings.old_secrets and not settings.secret:
         raise BadSetting("bad setting: old_secrets verify beside a secret, and there is none")
     if settings.production and "origins" not in given:
         settings = msgspec.structs.replace(settings, origins=())
     return settings
+
+
+def _network(proxy: str) -> str:
+    """An address or a network in its usual form; ValueError for anything else."""
+    try:
+        return str(ip_network(proxy, strict=False) if "/" in proxy else ip_address(proxy))
+    except ValueError:
+        raise ValueError(f"{proxy!r} is no address and no network - at `$.proxies`") from None
 
 
 def _decode(kind: type, value: Any) -> Any:

@@ -28,10 +28,11 @@ export async function person(server, name) {
 
 /** A client that keeps everything it hears, and can wait for what it has not heard yet. */
 export class Client {
-  constructor(server, token, transport) {
+  constructor(server, token, transport, options = {}) {
     this.heard = [];
     this.waiting = [];
-    this.socket = io(server, { auth: { token }, transports: transport.split("+"), reconnection: false, forceNew: true });
+    const usual = { auth: { token }, transports: transport.split("+"), reconnection: false, forceNew: true };
+    this.socket = io(server, { ...usual, ...options });
     this.socket.onAny((event, payload) => this.#hear(event, payload));
     this.socket.on("connect_error", (error) => this.#hear("connect_error", error));
     this.socket.on("disconnect", (reason) => this.#hear("disconnect", reason));

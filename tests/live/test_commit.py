@@ -34,6 +34,9 @@ class Positions:
     def crowd(self, *_: object) -> list[int]:
         return []
 
+    def head(self, *_: object) -> list[int]:
+        return []
+
 
 class Heard:
     """A listener that writes down what it hears."""

@@ -1,39 +1,11 @@
 """Rooms: everybody hears everything in order, presence counts people, who is removed hears nothing more."""
 
-from collections.abc import Sequence
-
 from collabcampus.domain import events as e
 from collabcampus.live.rooms import Room
+from live.listening import Heard, Plain
 from strategies import PEOPLE, some_id
 
 PROJECT = some_id("project", 0)
-
-
-class Heard:
-    """A listener that writes down what it hears."""
-
-    def __init__(self, user_id: str) -> None:
-        self.user_id, self.name = user_id, user_id[:4]
-        self.heard: list[object] = []
-
-    def send(self, frame: object) -> None:
-        self.heard.append(frame)
-
-    def left(self, project_id: str, reason: str) -> None:
-        self.heard.append(("left", reason))
-
-
-class Plain:
-    """Frames as what they tell."""
-
-    def events(self, committed: Sequence[e.Recorded]) -> object:
-        return [each.position for each in committed]
-
-    def presence(self, event: str, project_id: str, user_id: str, name: str, online: Sequence[str]) -> object:
-        return (event, user_id, tuple(online))
-
-    def crowd(self, project_id: str, joined: Sequence[str], left: Sequence[str], online: Sequence[str]) -> object:
-        return ("presence", tuple(joined), tuple(left), len(online))
 
 
 def at(position: int, event: e.Event) -> e.Recorded:
@@ -74,7 +46,7 @@ def test_one_may_be_left_out_of_what_is_told() -> None:
     room.enter(alice)
     room.enter(bob)
 
-    room.tell("typing", but=bob)
+    room.tell("typing", but=bob.user_id)
 
     assert (alice.heard[-1], bob.heard) == ("typing", [])
 
@@ -87,7 +59,7 @@ def test_who_is_muted_is_there_and_hears_nothing_until_entering_again() -> None:
 
     assert (room.mute(bob), room.mute(bob)) == (True, False)
     room.publish([at(7, e.ProjectEdited(PROJECT, name="Park"))])
-    room.tell("typing", but=alice)
+    room.tell("typing", but=alice.user_id)
     assert (bob.heard, room.online, room.told) == ([], [*PEOPLE[:2]], 7)
     room.enter(bob)
     room.publish([at(8, e.ProjectEdited(PROJECT, name="Field"))])
@@ -109,6 +81,22 @@ def test_who_is_muted_by_an_event_was_told_those_before_it() -> None:
     room.publish([at(8, e.ProjectEdited(PROJECT, name="Park"))])
 
     assert (slow.heard, room.told) == ([6], 8)
+
+
+def test_a_head_is_told_behind_the_frames_it_counts_and_not_to_who_hears_nothing() -> None:
+    room: Room[object] = Room(PROJECT, Plain())
+    alice, bob = Heard(PEOPLE[0]), Heard(PEOPLE[1])
+    room.enter(alice)
+    room.tell_head()
+    room.enter(bob)
+    room.mute(bob)
+
+    room.publish([at(7, e.ProjectEdited(PROJECT, name="Park"))])
+    room.tell_head()
+    room.tell_head()
+
+    assert alice.heard[1:] == [[7], ("head", 7), ("head", 7)], "and none before anything is known"
+    assert bob.heard == []
 
 
 def test_what_was_told_is_known_although_nobody_listened() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any, Self
 
 import socketio
@@ -53,6 +54,8 @@ class Listening:
 class Hall(Listening):
     """One room; whoever sends `join` is in it."""
 
+    connection: Callable[..., Connection] = Connection
+
     def __init__(self, ws: Any) -> None:
         self.live: LiveProject[Frame] = LiveProject(PROJECT, SocketFrames(), Nowhere())
         self.room = self.live.room
@@ -64,7 +67,7 @@ class Hall(Listening):
     async def _connect(self, socket: EngineSocket, auth: Any) -> Connection:
         name = auth["token"]
         self.sockets[name] = socket
-        self.connections[name] = Connection(socket, name, name, name, lambda *_: False, self._handle)
+        self.connections[name] = self.connection(socket, name, name, name, lambda *_: False, self._handle)
         return self.connections[name]
 
     async def _handle(self, connection: Connection, asked: Asked) -> None:

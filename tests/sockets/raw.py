@@ -8,24 +8,34 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 WITHIN_S = 5
+CLOSE_WITHIN_S = 1
+"""For the goodbye, which comes behind everything that nobody has read."""
 
 
 class RawSocket:
     """A websocket that has connected to the main namespace with a token, and answers pings.
 
-    Notifications come when they come, and are passed over unless they are asked for.
+    Notifications and heads come when they come, and are passed over unless they are asked for.
     """
 
-    def __init__(self, url: str, token: str | None, *, notifications: bool = False) -> None:
-        self._notifications = notifications
+    def __init__(
+        self, url: str, token: str | None, *, notifications: bool = False, heads: bool = False, **auth: Any
+    ) -> None:
+        """`auth` is what it connects with beside the token."""
+        asked = {"notification": notifications, "head": heads}
+        self._passed_over = tuple(f'42["{name}"' for name, wanted in asked.items() if not wanted)
+        self.offset: str | None = None
+        """The last argument of the last event, if it was a text."""
         address = url.replace("http://", "ws://") + "/socket.io/?EIO=4&transport=websocket"
-        self.websocket: ClientConnection = connect(address, max_size=None, legacy=True)
+        self.websocket: ClientConnection = connect(address, max_size=None, close_timeout=CLOSE_WITHIN_S, legacy=True)
         opening = self.websocket.recv(WITHIN_S)
         assert opening.startswith("0{")
         self.sid = str(json.loads(opening[1:])["sid"])
         if token is not None:
-            self.send("40" + json.dumps({"token": token}))
-            assert self.next().startswith("40{")
+            self.send("40" + json.dumps({"token": token, **auth}))
+            connected = self.next()
+            assert connected.startswith("40{"), connected
+            self.connected = json.loads(connected[2:])
             assert self.event()[0] == "welcome"
 
     def send(self, packet: str | bytes) -> None:
@@ -38,7 +48,7 @@ class RawSocket:
             packet = self.websocket.recv(within_s)
             if packet == "2":
                 self.send("3")
-            elif self._notifications or not packet.startswith('42["notification"'):
+            elif not packet.startswith(self._passed_over):
                 assert isinstance(packet, str)
                 return packet
 
@@ -46,7 +56,8 @@ class RawSocket:
         """Name and payload of the next event."""
         packet = self.next()
         assert packet.startswith("42"), packet
-        name, payload = json.loads(packet[2:])
+        name, payload, *more = json.loads(packet[2:])
+        self.offset = more[0] if more else self.offset
         return name, payload
 
     def ask(self, event: str, *arguments: Any) -> dict[str, Any]:

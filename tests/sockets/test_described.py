@@ -15,6 +15,7 @@ from collabcampus.domain import events as e
 from collabcampus.sockets import described
 from collabcampus.sockets.frames import SocketFrames, of_event
 from running import Person, Server
+from sockets.conftest import on_path
 from sockets.raw import RawSocket
 from strategies import some_id
 from world import People, World, payload
@@ -22,7 +23,6 @@ from world import People, World, payload
 UNHEARD = {
     ("task_updated", "DueRemindedFrame"): "the server's own doing, once a minute: made here by hand",
     ("presence", "Crowd"): "takes more than a hundred people: made here by hand",
-    ("head", "Head"): "told from time to time, to whoever waits for it",
     ("resync", "Resync"): "told to who reads too slowly: test_outbox makes one",
 }
 """What is described and not heard here, and why."""
@@ -81,7 +81,7 @@ class Ear(RawSocket):
 
     def __init__(self, url: str, person: Person, description: Description) -> None:
         self.person, self.description = person, description
-        super().__init__(url, person.token, notifications=True)
+        super().__init__(url, person.token, notifications=True, heads=True)
 
     def next(self, within_s: float = 5) -> str:
         """The next packet; an event fits what is described."""
@@ -117,6 +117,12 @@ class Company(Struct, frozen=True):
     owner: Ear
     viewer: Ear
     guest: Ear
+
+
+@pytest.fixture(scope="module", params=["wire", "ordinary"])
+def server(request: pytest.FixtureRequest, module_database_url: str) -> Iterator[Server]:
+    with on_path(request.param, module_database_url, COLLABCAMPUS_HEAD_EACH="5") as running:
+        yield running
 
 
 @pytest.fixture
@@ -160,6 +166,8 @@ def rooms(company: Company) -> None:
     viewer.done("leave_project", projectId=world.project)
     viewer.until("project_left")
     owner.until("user_left")
+
+    assert owner.until("head")["position"] >= 1
 
     owner.done("authenticate", token=owner.person.token)
     owner.send("42" + json.dumps(["edit_project", {"name": 1, "commandId": some_id("command", 1)}]))

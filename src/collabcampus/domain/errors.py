@@ -166,7 +166,7 @@ class WipLimitReached(Conflict):
 
 
 class LimitReached(Conflict):
-    """A limit of the project is reached."""
+    """A limit is reached."""
 
 
 class NotAMember(Invalid):
@@ -194,7 +194,7 @@ class Overloaded(Busy):
 
 
 class RateLimited(Busy):
-    """Too much at once; try again after `retryAfter` seconds."""
+    """This is more than one may ask for at a time; try again after `retryAfter` seconds."""
 
 
 class Unavailable(Busy):

@@ -1,5 +1,6 @@
 """Who asks, and under which conditions: read from the headers of a request, the same way for every call."""
 
+from time import monotonic_ns
 from typing import Annotated, Any
 
 import msgspec
@@ -11,12 +12,17 @@ from litestar.middleware import AbstractAuthenticationMiddleware, Authentication
 from litestar.params import HeaderParameter
 from msgspec import Struct
 
+from collabcampus.domain.errors import RateLimited
 from collabcampus.domain.project import Actor
 from collabcampus.domain.types import Id
 from collabcampus.identity import Claims, Identity
 from collabcampus.identity.errors import TokenInvalid, TokenMissing
+from collabcampus.live.pace import Budgets, retry_after
 
 BEARER = "bearer "
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+"""Methods that change nothing: they cost no part of what a person may ask at a time."""
 
 SignedIn = Request[Claims, str, State]
 """A request whose bearer token was good."""
@@ -33,7 +39,17 @@ class BearerToken(AbstractAuthenticationMiddleware):
             raise TokenInvalid  # proxies and servers differ in which of two counts
         token = headers[0][len(BEARER) :].strip()
         identity: Identity = connection.app.state.identity
-        return AuthenticationResult(user=await identity.admit(token), auth=token)
+        claims = await identity.admit(token)
+        budgets: Budgets | None = connection.app.state.budgets
+        if budgets is not None and connection.scope["method"] not in SAFE:  # type: ignore[typeddict-item]
+            _spend(budgets, claims.user_id)
+        return AuthenticationResult(user=claims, auth=token)
+
+
+def _spend(budgets: Budgets, user_id: str) -> None:
+    now = monotonic_ns()
+    if wait := budgets.of(user_id, now).take(now):
+        raise RateLimited(retryAfter=retry_after(wait))
 
 
 class Intent(Struct, frozen=True):

@@ -26,6 +26,7 @@ from collabcampus.http.people import PeopleController
 from collabcampus.http.projects import ProjectsController
 from collabcampus.http.search import SearchController
 from collabcampus.http.tasks import ProjectTasksController, TasksController
+from collabcampus.live.pace import Budgets
 
 CONTROLLERS = (
     HealthController,
@@ -47,9 +48,18 @@ CONTROLLERS = (
 
 
 def build(
-    door: Door, ready: Ready, *, origins: tuple[str, ...], body_limit: int, documents: Sequence[HTTPRouteHandler] = ()
+    door: Door,
+    ready: Ready,
+    *,
+    origins: tuple[str, ...],
+    body_limit: int,
+    budgets: Budgets | None = None,
+    documents: Sequence[HTTPRouteHandler] = (),
 ) -> Litestar:
-    """The HTTP side; `origins` may call it from a browser, `body_limit` is in bytes, `documents` come beside."""
+    """The HTTP side; `origins` may call it from a browser, `body_limit` is in bytes, `documents` come beside.
+
+    What changes something is taken from its person's budget.
+    """
 
     def provide(value: Any) -> Provide:
         return Provide(lambda: value, sync_to_thread=False)
@@ -70,7 +80,7 @@ def build(
         exception_handlers=problems.exception_handlers,
         cors_config=CORSConfig(allow_origins=list(origins), expose_headers=["ETag", "Link", "Retry-After"]),
         request_max_body_size=body_limit,
-        state=State({"identity": door.identity}),
+        state=State({"identity": door.identity, "budgets": budgets}),
         openapi_config=described.configuration(),
         logging_config=None,
         debug=False,

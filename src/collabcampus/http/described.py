@@ -15,6 +15,7 @@ from litestar.types.internal_types import PathParameterDefinition
 from msgspec import Struct
 
 from collabcampus.domain.commands import camel
+from collabcampus.http.access import SAFE
 from collabcampus.http.manual import ManualPlugin
 from collabcampus.http.problems import PROBLEM_JSON
 
@@ -24,6 +25,7 @@ _ALWAYS = {503: "Busy, or the log cannot be reached; try again after `Retry-Afte
 _WITH_INPUT = {400: "The request is not what this call takes"}
 _OPEN = {429: "Asked for too often; try again after `Retry-After`"}
 _SIGNED_IN = {401: "Not signed in, or no longer"}
+_SPENDING = {429: "More than one may ask for at a time; try again after `Retry-After`"}
 _NAMING = {404: "What it names does not exist for who asks"}
 _CHANGING = {
     403: "A member without the right",
@@ -80,6 +82,7 @@ def _problems(route: HTTPRoute, handler: HTTPRouteHandler) -> dict[int, str]:
         **(_SIGNED_IN if signed_in else _OPEN if "data" in takes else {}),
         **(_NAMING if route.path_parameters else {}),
         **(_CHANGING if "intent" in takes else {}),
+        **(_SPENDING if signed_in and not handler.http_methods <= {*SAFE} else {}),
         **_ALWAYS,
     }
 

@@ -36,9 +36,9 @@ _logger = structlog.get_logger(__name__)
 
 
 def _problem(status: int, code: str, title: str, extra: dict[str, Any]) -> ProblemDetailsException:
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    if status in {429, 503}:
-        headers["Retry-After"] = str(ceil(extra.get("retryAfter", RETRY_AFTER_S)))
+    headers = {401: {"WWW-Authenticate": "Bearer"}}.get(status)
+    if status in (429, 503):
+        headers = {"Retry-After": str(ceil(extra.get("retryAfter", RETRY_AFTER_S)))}
     said = {**extra, "code": code}
     assert not {"status", "type", "title", "detail"} & set(extra), "a detail would hide what every problem has"
     return ProblemDetailsException(

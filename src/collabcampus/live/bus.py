@@ -11,6 +11,9 @@ from typing import Protocol
 
 from collabcampus.domain.errors import Busy
 
+ANNOUNCEMENTS_WAITING = 10_000
+"""Of one channel: more than presence has to say of all rooms. Beyond, the oldest are let go of, as in an outage."""
+
 Heard = Callable[[str], None]
 Tick = Callable[[], Awaitable[None]]
 
@@ -37,11 +40,12 @@ class Bus(Protocol):
 
 class Announcer:
     """Tells one channel without making anybody wait, one thing after the other: who came and went must not have gone
-    and come. What cannot be told is let go of."""
+    and come. What cannot be told is let go of, and whoever tells here has something that heals it: presence is told
+    anew at a later tick, a notification is kept until it is read, who types goes on typing."""
 
     def __init__(self, bus: Bus, channel: str) -> None:
         self._bus, self._channel = bus, channel
-        self._untold: deque[str] = deque()
+        self._untold: deque[str] = deque(maxlen=ANNOUNCEMENTS_WAITING)
         self._telling: asyncio.Task[None] | None = None
 
     def tell(self, payload: str) -> None:

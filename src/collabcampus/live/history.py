@@ -35,6 +35,7 @@ async def catch_up(database: Database, live: LiveProject[Any]) -> None:
     """Read what the log has beyond the state; at first from the stored snapshot on."""
     if not live.loaded and not live.state.head and (stored := await snapshots.load(database, live.project_id)):
         live.state, live.stored_at = stored, stored.head
+        live.room.told = stored.head  # nobody who enters later lacks anything before
     while page := await read.events_after(database, live.project_id, live.state.head):
         before = live.state.head
         live.advance(page)

@@ -19,18 +19,26 @@ EVERYTHING_EACH = 6
 PEOPLE_A_HINT = 20
 """Names are short and ids are not: that many stay below the 8,000 bytes of a notification."""
 
+EVERYBODY, NOBODY = ("", "~"), ("", "")
+"""Spans of user ids."""
+
 F = TypeVar("F")
 
 
 class Hint(Struct, frozen=True, omit_defaults=True):
-    """What a node says of one room; without a project, only that it lives. `whole`: nobody else is there."""
+    """What a node says of one room; without a project, only that it lives.
+
+    `span`: of those whose ids are in it, its end excluded, nobody else is there. `believed`: the nodes thought to
+    have somebody there.
+    """
 
     node: str
     project: str | None = None
     joined: dict[str, str] = {}
     left: list[str] = []
-    whole: bool = False
+    span: tuple[str, str] | None = None
     asks: bool = False
+    believed: list[str] = []
 
 
 class Presence(Generic[F]):
@@ -74,23 +82,30 @@ class Presence(Generic[F]):
             self._introduce()
         room = self._room_of(hint.project) if hint.project else None
         if room is None:
+            if self._node in hint.believed:  # the hint that the last one here had gone was lost
+                self._tell(Hint(self._node, hint.project, span=EVERYBODY))
             return
-        people = {} if hint.whole else room.people_on(hint.node)
+        first, end = hint.span or NOBODY
+        people = {key: name for key, name in room.people_on(hint.node).items() if not first <= key < end}
         left = set(hint.left)
         room.elsewhere(hint.node, {key: name for key, name in (people | hint.joined).items() if key not in left})
         if hint.asks:
             self._tell_all(room)
 
     def _tell_all(self, room: Room[F]) -> None:
-        people = list(room.here.items())
-        for start in range(0, len(people), PEOPLE_A_HINT):
+        people = sorted(room.here.items())
+        starts = range(0, len(people), PEOPLE_A_HINT)
+        ends = [EVERYBODY[0], *(people[start][0] for start in starts[1:]), EVERYBODY[1]]
+        for nth, start in enumerate(starts):
             some = dict(people[start : start + PEOPLE_A_HINT])
-            self._tell(Hint(self._node, room.project_id, some, whole=len(some) == len(people)))
+            self._tell(Hint(self._node, room.project_id, some, span=(ends[nth], ends[nth + 1])))
 
     def _introduce(self) -> None:
         self._tell(Hint(self._node))
         for room in list(self._rooms()):
             self._tell_all(room)
+            if believed := room.nodes:
+                self._tell(Hint(self._node, room.project_id, believed=believed))
 
     def _tell(self, hint: Hint) -> None:
         self._announcer.tell(msgspec.json.encode(hint).decode())

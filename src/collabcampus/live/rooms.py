@@ -47,6 +47,9 @@ class Frames(Protocol[F_co]):
     def crowd(self, project_id: str, joined: Sequence[str], left: Sequence[str], online: Sequence[str]) -> F_co:
         """The frame of `presence`: who came and who went since the last one."""
 
+    def head(self, project_id: str, position: int) -> F_co:
+        """The frame of `head`: the position of the last event that was told."""
+
 
 class Room(Generic[F]):
     """One project's room."""
@@ -78,6 +81,11 @@ class Room(Generic[F]):
     def online(self) -> list[str]:
         """The ids of the people who are there, on whichever node."""
         return list(dict.fromkeys(key for people in (self.here, *self._elsewhere.values()) for key in people))
+
+    @property
+    def nodes(self) -> list[str]:
+        """The other nodes on which somebody is known to be there."""
+        return list(self._elsewhere)
 
     def people_on(self, node: str) -> dict[str, str]:
         """Who is known to be there on another node: names by id."""
@@ -169,11 +177,16 @@ class Room(Generic[F]):
         if committed and self._listeners:
             self.tell(self._frames.events(committed))
 
-    def tell(self, frame: F, but: Listener[F] | None = None) -> None:
-        """Send one frame to everybody, or everybody but one."""
+    def tell_head(self) -> None:
+        """Say how far everybody was told, if anything was: behind the frames of it, so never ahead of them."""
+        if self.told and self._listeners:
+            self.tell(self._frames.head(self.project_id, self.told))
+
+    def tell(self, frame: F, but: str | None = None) -> None:
+        """Send one frame to everybody, or everybody but one person."""
         if but is not None:
             for listener in self._listeners:
-                if listener is not but and listener not in self._muted:
+                if listener.user_id != but and listener not in self._muted:
                     listener.send(frame)
             return
         if self._sends is None:

@@ -11,6 +11,7 @@ from collabcampus.live.project import LiveProject
 from collabcampus.sockets import frames
 from collabcampus.sockets.engine import EngineSocket
 from collabcampus.sockets.frames import Frame, Opening
+from collabcampus.sockets.limits import Pace
 from collabcampus.sockets.packets import Asked
 from collabcampus.sockets.payloads import command_id_in
 
@@ -27,14 +28,23 @@ class Connection:
     """A Listener of rooms. All it sends goes through the session's one outbox, so nothing overtakes."""
 
     __slots__ = (
-        "_expiry", "_gone", "_handle", "_missed", "_offer", "_on_their_way", "_socket", "_waiting", "_worker",
-        "actor", "name", "rooms", "send", "session_id", "user_id",
+        "_expiry", "_gone", "_handle", "_missed", "_offer", "_on_their_way", "_pace", "_socket", "_waiting",
+        "_worker", "actor", "name", "rooms", "send", "session_id", "user_id",
     )  # fmt: skip
+    pid: str | None = None
+    """What a client that can be recovered comes back with."""
 
     def __init__(
-        self, socket: EngineSocket, user_id: str, name: str, session_id: str, offer: Offer, handle: Handle
+        self,
+        socket: EngineSocket,
+        user_id: str,
+        name: str,
+        session_id: str,
+        offer: Offer,
+        handle: Handle,
+        pace: Pace | None = None,
     ) -> None:
-        """`offer` takes an event at once if it can, `handle` takes any, in its time."""
+        """`offer` takes an event at once if it can, `handle` takes any, in its time; `pace` says how fast."""
         self.user_id = user_id
         self.actor = Actor(user_id)
         self.name = name
@@ -42,6 +52,7 @@ class Connection:
         self.rooms: dict[str, LiveProject[Frame]] = {}
         self._socket = socket
         self._offer, self._handle = offer, handle
+        self._pace = pace
         self._on_their_way = 0
         self.send = socket.outbox.tell
         """Send what a whole room is told."""
@@ -56,9 +67,22 @@ class Connection:
         if not self._gone:
             self._socket.outbox.send(frame)
 
-    def emit(self, event: str, payload: dict[str, Any]) -> None:
+    def emit(self, event: str, payload: dict[str, Any], *more: str) -> None:
         """Send an event to this client alone."""
-        self.private(frames.frame(event, payload))
+        self.private(frames.frame(event, payload, *more))
+
+    def welcome(self, payload: dict[str, Any]) -> None:
+        """Greet the client, the first thing after the answer to its CONNECT."""
+        self.emit("welcome", payload)
+
+    def enter(self, live: LiveProject[Frame]) -> None:
+        """Be in a project's room."""
+        live.room.enter(self)
+        self.rooms[live.project_id] = live
+
+    def whereabouts(self) -> tuple[str, ...]:
+        """What an event that changes this client's rooms says behind its payload."""
+        return ()
 
     def fell_behind(self) -> None:
         """The client reads too slowly: it hears nothing more of its rooms until it joins them again."""
@@ -78,9 +102,9 @@ class Connection:
         """Send an event of which others are sent the same beginning."""
         if self._socket.outbox.wired:
             self.private(opening.fragment)
-            self.private(opening.ending(rest_json))
+            self.private(opening.ending(rest_json, *self.whereabouts()))
         else:
-            self.private(opening.whole(rest_json))
+            self.private(opening.whole(rest_json, *self.whereabouts()))
 
     def answer(self, asked: Asked, answer_json: bytes) -> None:
         """Acknowledge, if that was asked for."""
@@ -105,6 +129,10 @@ class Connection:
     def receive(self, asked: Asked) -> None:
         """Take an event. Those of one client are taken up in the order they came; commands need not wait for the
         answers to those before, whatever has to wait lets the rest wait behind it."""
+        pace = self._pace
+        if pace is not None and (wait := pace.take()):
+            self._slow_down(asked, pace, wait)
+            return
         if self._on_their_way >= COMMANDS_WAITING:
             self.refuse(asked, errors.Overloaded(retryAfter=RETRY_AFTER_S))
             return
@@ -116,6 +144,13 @@ class Connection:
             self._worker = asyncio.create_task(self._work())
         assert self._waiting is not None, "as long as there is a worker"
         self._waiting.append(asked)
+
+    def _slow_down(self, asked: Asked, pace: Pace, wait: int) -> None:
+        seconds = pace.refuse(wait)
+        if seconds is None:
+            self._socket.shut("it floods")
+        else:
+            self.refuse(asked, errors.RateLimited(retryAfter=seconds))
 
     def answered(self) -> None:
         """An event that was taken at once has got its answer."""
@@ -131,7 +166,7 @@ class Connection:
     def left(self, project_id: str, reason: str) -> None:
         """Hear that it is in a room no longer."""
         self.rooms.pop(project_id, None)
-        self.emit("project_left", {"projectId": project_id, "reason": reason})
+        self.emit("project_left", {"projectId": project_id, "reason": reason}, *self.whereabouts())
 
     def close(self) -> None:
         """End the session from this side; the client's own reconnecting asks for its token again."""

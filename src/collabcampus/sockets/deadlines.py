@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 SLACK_S = 0.02
-"""Deadlines this close together fall due together; of short ones it is a fiftieth."""
+"""Deadlines fall due so much early, those close together at once; of short ones it is a fiftieth."""
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ class Deadlines(Generic[T]):
         self._ends.pop(thing, None)
         self._ends[thing] = loop.time() + self._delay
         if self._timer is None:
-            self._timer = loop.call_later(self._delay, self._tick)
+            self._timer = loop.call_later(self._delay - self._slack, self._tick)
 
     def stop(self, thing: T) -> None:
         """It falls due no more."""
@@ -36,7 +36,7 @@ class Deadlines(Generic[T]):
         now, due, self._timer = loop.time(), [], None
         for thing, end in self._ends.items():
             if end > now + self._slack:
-                self._timer = loop.call_at(end, self._tick)
+                self._timer = loop.call_at(end - self._slack, self._tick)
                 break
             due.append(thing)
         for thing in due:

@@ -19,7 +19,9 @@ _CHANNEL = "socket"
 _AT = {"$ref": f"#/channels/{_CHANNEL}"}
 _HOW = """Any Socket.IO client of protocol 5 (Engine.IO 4) at `/socket.io/`, by websocket or long polling, with
 `{auth: {token}}`, the access token of `POST /login`. The events of a project reach every socket in its room as
-exactly one frame each, in order, with a dense `position`: n followed by n + 2 means a gap."""
+exactly one frame each, in order, with a dense `position`: n followed by n + 2 means a gap. With `recovery: true`
+beside the token, CONNECT is answered with a `pid` too, and behind the payload of events in the one room comes an
+offset, a string: Socket.IO's connection state recovery."""
 
 _ROOMS: dict[str, tuple[type[Struct], type[Struct]]] = {
     "join_project": (payloads.JoinProject, told.Accepted),

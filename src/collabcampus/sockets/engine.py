@@ -8,14 +8,17 @@ import asyncio
 import base64
 from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic_ns
 from typing import Any
 
 import engineio
 from engineio import exceptions
 from engineio.packet import Packet
 
+from collabcampus.live.pace import Bucket
 from collabcampus.sockets import frames, requests
 from collabcampus.sockets.deadlines import Deadlines
+from collabcampus.sockets.limits import OTHERS_A_SECOND, OTHERS_AT_ONCE, Counts, address_of, answered, too_many
 from collabcampus.sockets.outbox import Outbox
 from collabcampus.sockets.wire import CLOSE_WITHIN_S, EXTENSION, HandshakeProtocol, Wire
 
@@ -29,12 +32,14 @@ class EngineSocket:
     """One client's Engine.IO session, by polling or websocket."""
 
     __slots__ = (
-        "carrier", "closed", "connected", "farewell", "outbox", "peer", "server", "sid", "upgraded", "upgrading",
+        "_others", "address", "carrier", "closed", "connected", "farewell", "outbox", "peer", "server", "sid",
+        "upgraded", "upgrading",
     )  # fmt: skip
 
-    def __init__(self, server: "Engine", sid: str) -> None:
+    def __init__(self, server: "Engine", sid: str, address: str) -> None:
         """`peer` is for whoever uses the session, `farewell` what a poll is answered that waits when it ends."""
-        self.server, self.sid = server, sid
+        self.server, self.sid, self.address = server, sid, address
+        self._others = Bucket(OTHERS_A_SECOND, OTHERS_AT_ONCE)
         self.outbox = Outbox(self._overflow)
         self.carrier: Wire | _Ordinary | None = None
         self.connected = self.upgrading = self.upgraded = self.closed = False
@@ -72,12 +77,19 @@ class EngineSocket:
             case "4":
                 self.server.on_message(self, message[1:])
             case "3":
-                self.server.alive(self)
+                if self.bears():
+                    self.server.alive(self)
             case "1":
                 self.farewell = _NOOP  # who said goodbye need not be told so
                 self.shut(self.server.reason.CLIENT_DISCONNECT)
             case _:
                 raise exceptions.UnknownPacketError
+
+    def bears(self) -> bool:
+        """Count a packet that is no event; where there are too many the session ends, and it is False."""
+        if self._others.take(monotonic_ns()):
+            self.shut("it floods")
+        return not self.closed
 
     def drained(self) -> None:
         """Hear from the wire that what was written has left."""
@@ -291,10 +303,16 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._async: dict[str, Any] = {**self._async, "translate_request": requests.translated}
+        self._async: dict[str, Any] = {
+            **self._async,
+            "translate_request": requests.translated,
+            "make_response": answered,
+        }
         self._quiet = Deadlines(self.ping_interval, self._ping)
         self._pinged = Deadlines(self.ping_timeout, self._timed_out)
         self._tasks: set[asyncio.Task[None]] = set()
+        self.addresses = Counts(0)
+        """How many sessions each address has."""
 
         self.on_message: Callable[[EngineSocket, str | bytes], None] = self._handle_message
         """Hears each message at once; unless somebody else does, handlers registered as python-engineio has it."""
@@ -308,6 +326,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
 
     def ended(self, socket: EngineSocket, reason: str) -> None:
         """A session has ended."""
+        self.addresses.leave(socket.address)
         self._quiet.stop(socket)
         self._pinged.stop(socket)
         self.on_end(socket, reason)
@@ -351,8 +370,11 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         return self._bad_request("Unknown method")
 
     async def _handle_connect(self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None) -> Any:
+        address = address_of(environ)
+        if not self.addresses.enter(address):
+            return too_many()
         sid = self.sid_prefix + self.generate_id()
-        socket = self.sockets[sid] = EngineSocket(self, sid)
+        socket = self.sockets[sid] = EngineSocket(self, sid, address)
         opening = {
             "sid": sid,
             "upgrades": self._upgrades(sid, transport),

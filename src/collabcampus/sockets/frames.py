@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from collabcampus.domain import events as e
 from collabcampus.live import views
+from collabcampus.live.typists import Typing
 
 _FIN, _CONTINUATION = 0x80, 0x00
 _TEXT, _BINARY = _FIN | 0x01, _FIN | 0x02
@@ -20,22 +21,29 @@ class Frame(Struct, frozen=True, eq=False):
     """Engine.IO packets that leave together, encoded for either transport.
 
     `wire` is the same packets as websocket frames from a server, back to back. `shared` bytes are held once for
-    many clients, as a snapshot is: a client's bound does not count them.
+    many clients, as a snapshot is: a client's bound does not count them. `committed` are the events that the packets
+    are of, one each, if they are of any.
     """
 
     packets: tuple[bytes, ...]
     wire: bytes
     shared: bool = False
+    committed: Sequence[e.Recorded] = ()
 
 
-def frame(event: str, payload: dict[str, Any]) -> Frame:
-    """A Socket.IO event of the main namespace."""
-    return of_packet(b"42" + _encoded([event, payload]))
+def frame(event: str, payload: dict[str, Any], *more: str) -> Frame:
+    """A Socket.IO event of the main namespace; `more` are its arguments behind the payload."""
+    return of_packet(b"42" + _encoded([event, payload, *more]))
 
 
-def of_raw(event: str, payload_json: bytes, *, shared: bool = False) -> Frame:
+def typing_frame(typing: Typing) -> Frame:
+    """The frame of `typing`."""
+    return of_raw("typing", _encoder.encode(typing))
+
+
+def of_raw(event: str, payload_json: bytes, *more: str, shared: bool = False) -> Frame:
     """A Socket.IO event whose payload is encoded already."""
-    return of_packet(b"42[%b,%b]" % (_encoder.encode(event), payload_json), shared=shared)
+    return of_packet(b"42[%b,%b%b]" % (_encoder.encode(event), payload_json, _further(more)), shared=shared)
 
 
 def acknowledgement(ack_id: int, answer: dict[str, Any]) -> Frame:
@@ -58,6 +66,12 @@ def of_binary(data: bytes) -> Frame:
     return Frame((b"b" + base64.b64encode(data),), _header(_BINARY, len(data)) + data)
 
 
+def of_packets(packets: tuple[bytes, ...], committed: Sequence[e.Recorded] = ()) -> Frame:
+    """Engine.IO packets that are text, of these events."""
+    wire = b"".join(_header(_TEXT, len(packet)) + packet for packet in packets)
+    return Frame(packets, wire, committed=committed)
+
+
 def together(several: Iterable[Frame]) -> Frame:
     """Several frames as one burst, in their order."""
     each = tuple(several)
@@ -70,6 +84,10 @@ def _encoded(value: Any) -> bytes:
         return _encoder.encode(value)
     except UnicodeEncodeError:  # a lone surrogate that a client sent, in the name of an event say, goes back escaped
         return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _further(more: Sequence[str]) -> bytes:
+    return b"".join(b"," + _encoder.encode(each) for each in more)
 
 
 def _header(kind: int, length: int) -> bytes:
@@ -96,14 +114,14 @@ class Opening:
     def __len__(self) -> int:
         return 2 * len(self._packet)
 
-    def ending(self, rest_json: bytes) -> Frame:
-        """The second fragment: the last fields and the closing brace."""
-        rest = rest_json + b"]"
+    def ending(self, rest_json: bytes, *more: str) -> Frame:
+        """The second fragment: the last fields and the closing brace, and the arguments behind the payload."""
+        rest = b"%b%b]" % (rest_json, _further(more))
         return Frame((), _header(_CONTINUATION | _FIN, len(rest)) + rest)
 
-    def whole(self, rest_json: bytes) -> Frame:
+    def whole(self, rest_json: bytes, *more: str) -> Frame:
         """All of it as one packet, for who has no wire."""
-        return of_packet(self._packet + rest_json + b"]", shared=True)
+        return of_packet(b"%b%b%b]" % (self._packet, rest_json, _further(more)), shared=True)
 
 
 def of_event(recorded: e.Recorded) -> tuple[str, str]:
@@ -160,7 +178,7 @@ class SocketFrames:
     def events(self, committed: Sequence[e.Recorded]) -> Frame:
         """The frames of committed events, in one piece."""
         packets = tuple(f'42["{name}",{payload}]'.encode() for name, payload in map(of_event, committed))
-        return Frame(packets, b"".join(_header(_TEXT, len(packet)) + packet for packet in packets))
+        return of_packets(packets, committed)
 
     def presence(self, event: str, project_id: str, user_id: str, name: str, online: Sequence[str]) -> Frame:
         """The frame of `user_joined` or `user_left`."""
@@ -169,3 +187,7 @@ class SocketFrames:
     def crowd(self, project_id: str, joined: Sequence[str], left: Sequence[str], online: Sequence[str]) -> Frame:
         """The frame of `presence`: who came and who went since the last one."""
         return frame("presence", {"projectId": project_id, "joined": joined, "left": left, "online": online})
+
+    def head(self, project_id: str, position: int) -> Frame:
+        """The frame of `head`."""
+        return frame("head", {"projectId": project_id, "position": position})

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from time import monotonic_ns
 from typing import Any
 
 import msgspec
@@ -14,23 +15,27 @@ from collabcampus.domain import commands as c
 from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.decide import require_member
+from collabcampus.domain.decisions.checks import within
+from collabcampus.domain.project import Actor
 from collabcampus.identity import Claims, Identity
 from collabcampus.live import views
 from collabcampus.live.attempts import Answer
+from collabcampus.live.pace import Bucket, Budgets
 from collabcampus.live.project import LiveProject
 from collabcampus.live.projects import Projects
-from collabcampus.log import persons, read
+from collabcampus.live.typists import Typing
+from collabcampus.log import persons
 from collabcampus.log.database import Database
-from collabcampus.sockets import frames, payloads
+from collabcampus.sockets import frames, payloads, recovery, resuming
 from collabcampus.sockets.connection import Connection
 from collabcampus.sockets.engine import EngineSocket
 from collabcampus.sockets.frames import Frame
 from collabcampus.sockets.joined import Shown
+from collabcampus.sockets.limits import RETRY_AFTER_S, Limits, Pace
 from collabcampus.sockets.packets import Asked
+from collabcampus.sockets.recovery import Recoverable, Returned
+from collabcampus.sockets.resuming import RESUME_BYTES
 from collabcampus.sockets.server import Server
-
-RESUME_LIMIT = 5_000
-"""Events a resuming client is sent one by one; who lacks more gets the board anew."""
 
 _WAITED_FOR = (
     c.CreateProject,
@@ -56,6 +61,9 @@ _logger = structlog.get_logger(__name__)
 
 class _Auth(Struct, frozen=True):
     token: str = ""
+    recovery: Any = None
+    pid: Any = None
+    offset: Any = None
 
 
 class Gateway:
@@ -69,8 +77,13 @@ class Gateway:
         *,
         origins: tuple[str, ...],
         payload_limit: int,
+        limits: Limits,
+        recovery: bool = True,
     ) -> None:
-        """`origins` are the web origins allowed beside the server's own, `payload_limit` is in bytes."""
+        """`origins` are the web origins allowed beside the server's own, `payload_limit` is in bytes; `recovery`:
+        whether clients that wish so are recovered."""
+        self._recovery = recovery
+        self.typed: Callable[[Typing], None] | None = None
         self._database, self._projects, self._identity = database, projects, identity
         self._by_session: dict[str, set[Connection]] = {}
         self._by_person: dict[str, set[Connection]] = {}
@@ -81,7 +94,18 @@ class Gateway:
             "typing": self._typing,
             "authenticate": self._authenticate,
         }
-        self.server = Server(self._connect, self._begin, self._end, origins=origins, payload_limit=payload_limit)
+        self._limits = limits
+        rate, burst = limits.command_rate, limits.command_burst
+        self.budgets = Budgets(rate, burst) if rate and burst else None
+        """What people may ask, over sockets and otherwise; None where that is as much as they like."""
+        self.server = Server(
+            self._connect,
+            self._begin,
+            self._end,
+            origins=origins,
+            payload_limit=payload_limit,
+            per_address=limits.sockets_per_address,
+        )
 
     def end_session(self, session_id: str) -> None:
         """Close every socket of a session that has ended."""
@@ -114,26 +138,55 @@ class Gateway:
 
     async def _connect(self, socket: EngineSocket, auth: Any) -> Connection:
         try:
-            token = msgspec.convert(auth or {}, _Auth).token
+            given = msgspec.convert(auth or {}, _Auth)
         except msgspec.ValidationError:
-            token = ""  # there is none # nosec B105
-        claims = await self._identity.admit(token)
+            given = _Auth()
+        claims = await self._identity.admit(given.token)
         user = await self._identity.user(claims.user_id)
-        self._identity.authenticate(token)  # the session may have ended meanwhile
-        connection = Connection(socket, user.id, user.name, claims.session_id, self._offer, self._handle)
+        wished = self._recovery and given.recovery is True
+        returned = await self._returned(Actor(user.id), given) if wished else None
+        # From here on nothing waits, up to `_begin`: what was missed and the room fit without a seam.
+        self._identity.authenticate(given.token)  # the session may have ended meanwhile
+        if 0 < self._limits.sockets_per_user <= len(self._by_person.get(user.id, ())):
+            raise errors.RateLimited(retryAfter=RETRY_AFTER_S)
+        made = partial(Recoverable, returned=returned) if wished else Connection
+        pace = self._pace(user.id)
+        connection = made(socket, user.id, user.name, claims.session_id, self._offer, self._handle, pace)
         self._expire(connection, claims)
         return connection
+
+    def _pace(self, user_id: str) -> Pace | None:
+        if self.budgets is None:
+            return None
+        own = Bucket(self._limits.command_rate, self._limits.command_burst)
+        return Pace(own, self.budgets.of(user_id, monotonic_ns()))
+
+    async def _returned(self, actor: Actor, given: _Auth) -> Returned | None:
+        """What a client missed that comes back to the one room it was in; None where it has to join anew."""
+        left_at = recovery.left_at(actor.user_id, given.pid, given.offset)
+        if left_at is None:
+            return None
+        project_id, position = left_at
+        try:
+            async with self._projects.using(project_id) as live:
+                require_member(live.state, actor)
+                missed = await resuming.missed(self._database, live, position)
+                return recovery.returned(live, actor, given.pid, missed)
+        except errors.Refused:
+            return None
 
     def _begin(self, connection: Connection) -> None:
         self._by_session.setdefault(connection.session_id, set()).add(connection)
         self._by_person.setdefault(connection.user_id, set()).add(connection)
         user = {"id": connection.user_id, "name": connection.name}
-        connection.emit("welcome", {"message": "Connected!", "user": user})
+        connection.welcome({"message": "Connected!", "user": user})
 
     def _end(self, connection: Connection) -> None:
         connection.gone()
         _discard(self._by_session, connection.session_id, connection)
         _discard(self._by_person, connection.user_id, connection)
+        if self.budgets is not None:
+            self.budgets.of(connection.user_id, monotonic_ns())  # so that it is remembered
 
     def _expire(self, connection: Connection, claims: Claims) -> None:
         connection.expire_at(claims.expires_at - time.time())
@@ -193,6 +246,8 @@ class Gateway:
 
     async def _join(self, connection: Connection, asked: Asked) -> None:
         wanted = payloads.payload_of(asked.arguments, _JOIN)
+        if wanted.project_id not in connection.rooms:
+            within("ROOMS_PER_SOCKET", len(connection.rooms) + 1)
         async with self._projects.using(wanted.project_id) as live:
             require_member(live.state, connection.actor)
             names, missed = await self._gathered(live, wanted.position)
@@ -201,13 +256,13 @@ class Gateway:
             if not connection.alive:
                 return
             shown = _shown(live) or _show(live, names)
-            live.room.enter(connection)
-            connection.rooms[wanted.project_id] = live
+            connection.enter(live)
             connection.answer(asked, b'{"ok":true,"position":%d}' % live.state.head)
-            if missed is None:
+            told = None if missed is None else frames.missed(missed)
+            if told is None or len(told) > RESUME_BYTES:
                 connection.open(shown.opening, shown.ending(live.room.online))
             else:
-                connection.private(shown.resumed(frames.missed(missed), live.room.online))
+                connection.private(shown.resumed(told, live.room.online, *connection.whereabouts()))
 
     async def _gathered(
         self, live: LiveProject[Frame], position: int | None
@@ -215,21 +270,9 @@ class Gateway:
         """Everything a join has to wait for. What was missed comes last: it ends where the project is now."""
         while True:
             names: views.Names = {} if _shown(live) else await self._identity.names(live.state.members)
-            missed = await self._missed(live, position)
+            missed = await resuming.missed(self._database, live, position)
             if _shown(live) or live.state.members.keys() <= names.keys():
                 return names, missed
-
-    async def _missed(self, live: LiveProject[Frame], position: int | None) -> list[e.Recorded] | None:
-        """The events after a position up to the current head; None where the whole board serves better."""
-        if position is None or not live.state.head - RESUME_LIMIT <= position <= live.state.head:
-            return None
-        missed: list[e.Recorded] = []
-        while position < live.state.head:
-            page = await read.events_after(self._database, live.project_id, position)
-            live.advance(page)
-            missed += page
-            position = page[-1].position
-        return missed
 
     async def _leave(self, connection: Connection, asked: Asked) -> None:
         project_id = payloads.payload_of(asked.arguments, _LEAVE).project_id
@@ -241,12 +284,10 @@ class Gateway:
 
     async def _typing(self, connection: Connection, asked: Asked) -> None:
         typing = payloads.payload_of(asked.arguments, _TYPING)
-        live = connection.rooms.get(typing.project_id)
-        if live is None:
+        if typing.project_id not in connection.rooms:
             raise errors.NotInRoom
-        about = {"taskId": typing.task_id} if typing.task_id else {}
-        news = {"projectId": typing.project_id, "userId": connection.user_id, **about}
-        live.room.tell(frames.frame("typing", news), but=connection)
+        if self.typed:
+            self.typed(Typing(typing.project_id, connection.user_id, typing.task_id))
         connection.answer(asked, b'{"ok":true}')
 
     async def _authenticate(self, connection: Connection, asked: Asked) -> None:

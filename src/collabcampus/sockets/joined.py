@@ -40,6 +40,6 @@ class Shown:
         """The rest of it."""
         return b',"online":%b}' % _encode(online)
 
-    def resumed(self, missed: bytes, online: Sequence[str]) -> Frame:
-        """For who comes with a position: what happened since."""
-        return of_raw(JOINED, b'%b,"events":%b,"online":%b}' % (self._where, missed, _encode(online)))
+    def resumed(self, missed: bytes, online: Sequence[str], *more: str) -> Frame:
+        """For who comes with a position: what happened since; `more` are arguments behind the payload."""
+        return of_raw(JOINED, b'%b,"events":%b,"online":%b}' % (self._where, missed, _encode(online)), *more)

@@ -30,6 +30,8 @@ _logger = logging.getLogger(__name__)
 class Plain:
     """A client in a namespace. Its events are heard one after the other; bytes may be anywhere in them."""
 
+    pid: str | None = None
+
     def __init__(self, socket: EngineSocket, namespace: str, auth: Any) -> None:
         """`auth` is what it connected with."""
         self.namespace, self.auth = namespace, auth

@@ -11,6 +11,9 @@ BETWEEN = "\x1e"
 """What separates the packets of a body."""
 
 
+_SCHEMES = {"https": "https", "wss": "https"}
+
+
 class Gone(Exception):
     """Whoever asked has left before the request was read."""
 
@@ -23,6 +26,8 @@ async def translated(*call: Any) -> dict[str, Any]:
     query = environ["QUERY_STRING"]
     if "transport" not in urllib.parse.parse_qs(query):
         environ["QUERY_STRING"] = f"{query}&transport=missing"
+    # python-engineio believes an X-Forwarded-Proto from anybody; the server has looked who sent it.
+    environ["wsgi.url_scheme"] = _SCHEMES.get(environ["asgi.scope"]["scheme"], "http")
     return environ
 
 

@@ -12,11 +12,12 @@ from typing import Any, Generic, Protocol, TypeVar
 import socketio
 from socketio.packet import CONNECT, DISCONNECT
 
-from collabcampus.domain.errors import Refused
+from collabcampus.domain.errors import RateLimited, Refused
 from collabcampus.sockets import frames, packets
 from collabcampus.sockets.attachments import Announced
 from collabcampus.sockets.deadlines import Deadlines
 from collabcampus.sockets.engine import Engine, EngineSocket
+from collabcampus.sockets.limits import Counts
 from collabcampus.sockets.outbox import Client
 from collabcampus.sockets.packets import MAIN, Asked, Incoming, Json, Malformed
 
@@ -24,6 +25,7 @@ PING_INTERVAL_S = 25
 PING_TIMEOUT_S = 20
 CONNECT_WITHIN_S = 4.5
 """A client that has not shown a good token by then is closed: it costs a socket and may ask for nothing."""
+TURNED_AWAY_WITHIN_S = 0.5
 
 _logger = logging.getLogger(__name__)
 _logger.addFilter(lambda record: record.exc_info is not None)  # clients' mistakes are not errors of ours
@@ -31,6 +33,9 @@ _logger.addFilter(lambda record: record.exc_info is not None)  # clients' mistak
 
 class Peer(Client, Protocol):
     """A client in a namespace, as the server sees it."""
+
+    pid: str | None
+    """What it is told to come back with, and had come with if it is recovered; None where there is no recovery."""
 
     def receive(self, asked: Asked) -> None:
         """Take an event."""
@@ -56,6 +61,7 @@ class Server(socketio.AsyncServer, Generic[P]):  # type: ignore[misc]
         payload_limit: int,
         elsewhere: Mapping[str, Connect[P]] | None = None,
         attachments: int = 0,
+        per_address: int = 0,
         connect_within: float = CONNECT_WITHIN_S,
         ping_interval: float = PING_INTERVAL_S,
         ping_timeout: float = PING_TIMEOUT_S,
@@ -63,7 +69,8 @@ class Server(socketio.AsyncServer, Generic[P]):  # type: ignore[misc]
         """`connect` makes a peer of `auth` or raises a Refused, `begin` greets it, `end` hears it is gone.
 
         Browsers may come from `origins` and from the server's own; `payload_limit` is in bytes, times in seconds.
-        `elsewhere` is what connects in further namespaces; `attachments`, how many an event may have.
+        `elsewhere` is what connects in further namespaces; `attachments`, how many an event may have;
+        `per_address`, how many sessions an address, 0 for any number.
         """
         self._connects = {**(elsewhere or {}), MAIN: connect}
         self._begin, self._end, self._attachments = begin, end, attachments
@@ -86,6 +93,7 @@ class Server(socketio.AsyncServer, Generic[P]):  # type: ignore[misc]
         )
         self.eio.on_message = self._heard_in_parts if attachments else self._heard
         self.eio.on_end = self._ended
+        self.eio.addresses = Counts(per_address)
 
     def _engineio_server_class(self) -> type[Engine]:
         return Engine
@@ -128,16 +136,18 @@ class Server(socketio.AsyncServer, Generic[P]):  # type: ignore[misc]
     def _take(self, socket: EngineSocket, packet: Asked | Incoming) -> None:
         if isinstance(packet, Asked):
             self._peer(socket, MAIN).receive(packet)
+        elif isinstance(packet.data, Asked):
+            self._peer(socket, packet.namespace).receive(packet.data)
+        elif not socket.bears():
+            pass
         elif packet.kind == CONNECT:
             self._connecting(socket, packet)
         else:
-            peer = self._peer(socket, packet.namespace)
+            self._peer(socket, packet.namespace)
             if packet.kind == DISCONNECT:
                 self._forget(socket, packet.namespace)
                 if not socket.peer and socket not in self._elsewhere:
                     self._silent.start(socket)
-            elif isinstance(packet.data, Asked):
-                peer.receive(packet.data)
 
     def _peer(self, socket: EngineSocket, namespace: str) -> P:
         peer: P | None = socket.peer if namespace == MAIN else self._elsewhere.get(socket, {}).get(namespace)
@@ -160,8 +170,10 @@ class Server(socketio.AsyncServer, Generic[P]):  # type: ignore[misc]
         try:
             peer = await self._connects[namespace](socket, auth)
         except Refused as refused:
-            error = {"message": refused.message, "data": {"code": refused.code}}
+            error = {"message": refused.message, "data": {"code": refused.code, **refused.details}}
             _reject(socket, namespace, error)
+            if isinstance(refused, RateLimited):
+                self._turn_away(socket)
         except Exception:
             _logger.exception("connecting failed")
             _reject(socket, namespace, {"message": "It failed.", "data": {"code": "internal_error"}})
@@ -169,6 +181,13 @@ class Server(socketio.AsyncServer, Generic[P]):  # type: ignore[misc]
             self._connected(socket, namespace, peer)
         finally:
             self._joining.pop((socket, namespace), None)
+
+    def _turn_away(self, socket: EngineSocket) -> None:
+        """Close who may not come in; who polls may fetch the reason first."""
+        if socket.carrier:
+            self._shut_if_silent(socket)
+        else:
+            asyncio.get_running_loop().call_later(TURNED_AWAY_WITHIN_S, self._shut_if_silent, socket)
 
     def _connected(self, socket: EngineSocket, namespace: str, peer: P) -> None:
         if socket.closed:
@@ -179,7 +198,8 @@ class Server(socketio.AsyncServer, Generic[P]):  # type: ignore[misc]
             socket.peer = socket.outbox.client = peer
         else:
             self._elsewhere.setdefault(socket, {})[namespace] = peer
-        answer = Json.dumps({"sid": self.eio.generate_id()})
+        known = {"pid": peer.pid} if peer.pid else {}
+        answer = Json.dumps({"sid": self.eio.generate_id(), **known})
         socket.outbox.send(frames.of_packet(f"40{_prefix(namespace)}{answer}".encode()))
         self._begin(peer)
 
@@ -187,7 +207,8 @@ class Server(socketio.AsyncServer, Generic[P]):  # type: ignore[misc]
         self._silent.start(self.eio.sockets[eio_sid])
 
     def _shut_if_silent(self, socket: EngineSocket) -> None:
-        socket.shut("no token in time")
+        if not socket.peer and socket not in self._elsewhere:
+            socket.shut("not let in in time")
 
     def _ended(self, socket: EngineSocket, reason: str) -> None:
         self._silent.stop(socket)

@@ -169,6 +169,7 @@ class Error(_Told, frozen=True):
 
     code: Code
     message: str
+    retry_after: float | UnsetType = UNSET
 
 
 class CommandRejected(_Told, frozen=True):
@@ -183,6 +184,7 @@ class Reason(_Told, frozen=True):
     """Why a connection was refused, for programs."""
 
     code: Code
+    retry_after: float | UnsetType = UNSET
 
 
 class ConnectError(_Told, frozen=True):

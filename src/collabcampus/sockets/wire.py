@@ -8,10 +8,13 @@ import asyncio
 import logging
 import os
 import weakref
+from time import monotonic_ns
 from typing import Any, Protocol, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
+
+from collabcampus.live.pace import Bucket
 
 try:
     from websockets.speedups import apply_mask
@@ -25,6 +28,8 @@ FLUSH_AT = 64 * 1024
 """A burst beyond this leaves at once, so that what a stalled client holds is known while it grows."""
 CLOSE_WITHIN_S = 10.0
 STOP_WITHIN_S = 1.0
+OTHERS_A_SECOND, OTHERS_AT_ONCE = 1_000, 5_000
+"""Frames of one wire that are no whole text: pings, bytes and fragments."""
 LINGER_S = 0.1
 """How long a peer that broke the protocol may take to read why: it is not understood any more."""
 
@@ -32,7 +37,7 @@ _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0
 _FIN, _RESERVED_BITS, _CONTROL = 0x80, 0x70, 0x08
 _WHOLE_TEXT = _FIN | _TEXT
 _OPEN, _CLOSING, _DEAF = range(3)
-NORMAL, PROTOCOL_ERROR, NOT_UTF8, TOO_BIG, RESTARTING = 1000, 1002, 1007, 1009, 1012
+NORMAL, PROTOCOL_ERROR, NOT_UTF8, TOO_OFTEN, TOO_BIG, RESTARTING = 1000, 1002, 1007, 1008, 1009, 1012
 
 
 class Session(Protocol):
@@ -90,8 +95,8 @@ class Wire(asyncio.Protocol):
     """One websocket, from the end of its handshake to its own end."""
 
     __slots__ = (
-        "_burst", "_connections", "_fd", "_limit", "_message", "_need", "_pending", "_rest", "_session", "_size",
-        "_state", "_text", "_timer", "_transport", "paused",
+        "_burst", "_connections", "_fd", "_limit", "_message", "_need", "_others", "_pending", "_rest", "_session",
+        "_size", "_state", "_text", "_timer", "_transport", "paused",
     )  # fmt: skip
 
     def __init__(
@@ -115,6 +120,7 @@ class Wire(asyncio.Protocol):
         self._need = 0
         self._message: bytearray | None = None  # the beginning of a message in fragments
         self._text = False
+        self._others = Bucket(OTHERS_A_SECOND, OTHERS_AT_ONCE)
         self.paused = False
         """Whether the client does not keep up: the transport holds more than its high-water mark."""
         connections.add(self)
@@ -263,6 +269,8 @@ class Wire(asyncio.Protocol):
             raise _Broken(TOO_BIG)
 
     def _take(self, head: int, payload: bytes) -> None:
+        if self._others.take(monotonic_ns()):
+            raise _Broken(TOO_OFTEN)
         opcode = head & 0x0F
         match opcode:
             case 0x8:  # close
