@@ -109,7 +109,7 @@ async def test_rotating_under_load_on_two_nodes_refuses_not_one_request(
     loads = [Load(nodes, turn) for turn in range(4)]
     for each in loads:
         each.start()
-    while not all(each.kids for each in loads):
+    while not all(each.kids for each in loads):  # noqa: ASYNC110 - they are threads
         await asyncio.sleep(0.05)
     for _ in range(ROTATIONS):
         await keys.rotate(announced=ANNOUNCED, kept=KEPT)
