@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from running import COLLABCAMPUS, Person, Server
-from sockets.raw import RawPolling, RawSocket
+from sockets.raw import RawPolling, RawSocket, half_asked
 from test_killed import Writers, nothing_lost, texts_in
 from test_seven_steps import JS, needs_node
 
@@ -220,6 +220,17 @@ def test_a_request_that_comes_in_pieces_finds_its_session(pair: Server) -> None:
                 connection.sendall(request[start : start + 9].encode())
                 time.sleep(0.001)
             assert connection.recv(1_000).startswith(b"HTTP/1.1 200 ")
+
+
+def test_who_says_half_a_request_is_closed_by_any_worker(pair: Server) -> None:
+    first_line = b"GET /health/live HTTP/1.1\r\n"
+    whole = first_line + b"Host: x\r\n\r\n"
+    connections = [half_asked(pair.url, said) for said in (b"", b"GET /", first_line, whole + b"GET /") for _ in "ab"]
+
+    for connection in connections:
+        with connection:
+            while connection.recv(1_000):
+                pass
 
 
 def test_a_large_body_moves_with_its_connection(pair: Server) -> None:

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import hostile
 import machine
 import psycopg
 import report
@@ -67,7 +68,10 @@ def _tell(bench: Bench, about: dict[str, Any], wanted: list[Scenario], options: 
     rows = report.summary(wanted, bench.results)
     print(report.heading(about, options.rounds, options.seconds))
     print()
-    print(report.table(rows))
+    if rows:
+        print(report.table(rows))
+    if attacked := bench.results.get("hostile"):
+        print(hostile.table(attacked))
     for problem in bench.problems:
         print(f"VOID: {problem}")
     if options.json:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import growing
+import hostile
 import load
 import machine
 import psycopg
@@ -56,6 +57,8 @@ class Bench:
                 self._reading(scenario)
             elif scenario.name == "logins":
                 self._logins(scenario)
+            elif scenario.name == "hostile":
+                self._hostile(scenario)
             else:
                 with self._servers(scenario, chosen) as servers:
                     self._rounds(scenario, {name: self._turn(*each) for name, each in servers.items()})
@@ -131,7 +134,9 @@ class Bench:
             self._used[name] = systems.Ours(self.conninfo, self.core, self.folder, database)
         return self._used[name]
 
-    def _measure(self, scenario: Scenario, server: systems.System, data: Data) -> dict[str, Any]:
+    def _measure(
+        self, scenario: Scenario, server: systems.System, data: Data, kind: Callable[..., Run] = Run
+    ) -> dict[str, Any]:
         """One round of one system, checked; Void where anything is not as it must be."""
         shape = scenario.shape
         assert shape
@@ -145,7 +150,7 @@ class Bench:
         if scenario.resume and (heads := server.heads(data)):
             settings["position"] = heads[data.projects[0]["projectId"]]
         before = server.moves(data)
-        run = Run(self.folder / "load", shape, data, {"server": server.pid, "postgres": self._postmaster})
+        run = kind(self.folder / "load", shape, data, {"server": server.pid, "postgres": self._postmaster})
         data.spoilt = True
         result = run.against(server.port, settings, server.collect)
         wrong, after = load.flaws(result), server.moves(data)
@@ -193,6 +198,29 @@ class Bench:
             ours.start()
             self._rounds(scenario, {"ours": lambda _: signing.measured(ours.port, self.seconds)})
         finally:
+            ours.stop()
+
+    def _hostile(self, scenario: Scenario) -> None:
+        shape, ours = scenario.shape, hostile.Limited(self.conninfo, self.core, self.folder, "hostile")
+        assert shape
+        self._used["hostile"] = ours
+        room, own = (ours.fill(scenario.people, 1, scenario.tasks) for _ in range(2))
+        systems.settle(self.conninfo, [ours.database])
+        ours.start()
+        besieged = hostile.in_windows(scenario, self.rounds, self.seconds)
+        course = hostile.Course(ours, room, own, lambda kind: self._measure(besieged, ours, room, kind))
+        found = self.results.setdefault(scenario.name, {})
+        try:
+            for name, phase in course.phases():
+                try:
+                    found[name] = [phase()]
+                    say(f"  {name}: delivered p99 {hostile.median(found[name][0], 'heard', 'p99'):.1f} ms")
+                except FAILURES as error:
+                    self._void(f"{scenario.name}, beside {name}: {error}")
+            if found.get(hostile.VANISHED):
+                found[hostile.VANISHED][0]["left"] = course.vanished_left()
+        finally:
+            course.end()
             ours.stop()
 
     def _appending(self, name: str, ours: systems.Ours) -> dict[str, Any]:

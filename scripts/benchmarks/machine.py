@@ -3,7 +3,9 @@
 import os
 import platform
 import resource
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -19,6 +21,8 @@ SETTINGS = ("server_version", "fsync", "synchronous_commit", "full_page_writes",
 IDLE_SHARE = 0.05
 IDLE_WITHIN_S = 10.0
 LOOK_S = 0.2
+HELD = ("01", "08")
+"""TCP's states established and close-wait, as /proc/net/tcp writes them."""
 
 
 class Unfit(Exception):
@@ -87,6 +91,32 @@ def resident_kib(pid: int) -> int:
             if line.startswith("VmRSS:"):
                 total += int(line.split()[1])
     return total
+
+
+def forget_peak(pid: int) -> None:
+    """From now on the peak is that of what comes."""
+    (PROC / str(pid) / "clear_refs").write_text("5")
+
+
+def peak_kib(pid: int) -> int:
+    """The most memory of a process alone that was resident, in KiB."""
+    lines = (PROC / str(pid) / "status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
+
+def open_files(pid: int) -> int:
+    """Descriptors that a process alone holds."""
+    return sum(1 for _ in (PROC / str(pid) / "fd").iterdir())
+
+
+def connections(port: int, peer: str) -> int:
+    """IPv4 connections to a port from an address of this machine that a process at the port's end still holds."""
+    theirs, found = f"{int.from_bytes(socket.inet_aton(peer), sys.byteorder):08X}", 0
+    for line in (PROC / "net" / "tcp").read_text().splitlines()[1:]:
+        _, here, there, state, *rest = line.split()
+        held = state in HELD and rest[5] != "0"
+        found += held and here.endswith(f":{port:04X}") and there.startswith(theirs)
+    return found
 
 
 def await_idle(pid: int) -> None:

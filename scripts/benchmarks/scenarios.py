@@ -200,6 +200,11 @@ def _logins() -> Scenario:
     return Scenario("logins", "50 people sign in at once, others ask /health/live", figures, systems=OURS)
 
 
+def _hostile() -> Scenario:
+    what = "50 well-behaved sockets in one room, 200 moves/s in all, beside each attack (a table of its own)"
+    return Scenario("hostile", what, (), Shape(50, settings=settings(rate=200)), tasks=50, systems=OURS)
+
+
 def scenarios(log_events: int) -> list[Scenario]:
     """All of them; `log_events` is the length of the long log."""
     return [
@@ -216,6 +221,7 @@ def scenarios(log_events: int) -> list[Scenario]:
         *_sizes(log_events),
         _appending(),
         _reading(),
+        _hostile(),
         _logins(),
         _generator(),
     ]

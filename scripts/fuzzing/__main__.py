@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 from collabcampus.app import Application, running
 from collabcampus.settings import Settings
+from collabcampus.sockets.handshake import HandshakeProtocol
 from collabcampus.sockets.packets import Malformed, read
-from collabcampus.sockets.wire import HandshakeProtocol
 from sockets import garbage
 from sockets.echo import Echoing
 from sockets.hall import Listening

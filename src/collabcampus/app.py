@@ -44,8 +44,9 @@ from collabcampus.sockets import described, manual
 from collabcampus.sockets.frames import Frame, SocketFrames, typing_frame
 from collabcampus.sockets.gateway import Gateway
 from collabcampus.sockets.handover import Colleagues, MovingProtocol, session_prefix
+from collabcampus.sockets.handshake import HandshakeProtocol
 from collabcampus.sockets.limits import Limits
-from collabcampus.sockets.wire import HandshakeProtocol
+from collabcampus.sockets.punctual import PunctualProtocol
 
 DATABASE_NAME = "collabcampus"
 WATCH_S = 0.25
@@ -298,7 +299,7 @@ async def serve(application: Application, ready: Callable[[str], None]) -> None:
     OSError where it cannot listen there.
     """
     listening = listen(application.settings.host, application.settings.port)
-    server = _Server(_web(application, "httptools"), application.gateway.close_all)
+    server = _Server(_web(application, PunctualProtocol), application.gateway.close_all)
     await _until_stopped(server, [listening], lambda: ready(address(listening)))
 
 

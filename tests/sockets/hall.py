@@ -30,11 +30,11 @@ class Nowhere:
 
 
 class Listening:
-    """An ASGI application on a free port, its websockets served by `ws`."""
+    """An ASGI application on a free port, its websockets served by `ws`, its HTTP by `http`."""
 
-    def __init__(self, app: Any, ws: Any) -> None:
+    def __init__(self, app: Any, ws: Any, http: Any = "httptools") -> None:
         config = uvicorn.Config(
-            app, host="127.0.0.1", port=0, http="httptools", ws=ws, ws_max_size=LIMIT, ws_per_message_deflate=False,
+            app, host="127.0.0.1", port=0, http=http, ws=ws, ws_max_size=LIMIT, ws_per_message_deflate=False,
             ws_ping_interval=None, log_config=None, lifespan="off", timeout_graceful_shutdown=2,
         )  # fmt: skip
         self._server = uvicorn.Server(config)

@@ -1,15 +1,31 @@
 """Clients that speak Engine.IO by hand, to send what no client library would."""
 
 import json
+import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 WITHIN_S = 5
-CLOSE_WITHIN_S = 1
-"""For the goodbye, which comes behind everything that nobody has read."""
+LEISURE: dict[str, Any] = {
+    "max_size": None,
+    "max_queue": None,
+    "ping_interval": None,
+    "close_timeout": 1,
+    "legacy": True,
+}
+"""However much a socket is sent that nobody reads for long, it neither stalls nor gives up."""
+
+
+def half_asked(url: str, said: bytes) -> socket.socket:
+    """A connection on which only the beginning of a request was said, if anything."""
+    address = urlsplit(url)
+    connection = socket.create_connection((address.hostname, address.port), timeout=WITHIN_S)
+    connection.sendall(said)
+    return connection
 
 
 class RawSocket:
@@ -27,7 +43,7 @@ class RawSocket:
         self.offset: str | None = None
         """The last argument of the last event, if it was a text."""
         address = url.replace("http://", "ws://") + "/socket.io/?EIO=4&transport=websocket"
-        self.websocket: ClientConnection = connect(address, max_size=None, close_timeout=CLOSE_WITHIN_S, legacy=True)
+        self.websocket: ClientConnection = connect(address, **LEISURE)
         opening = self.websocket.recv(WITHIN_S)
         assert opening.startswith("0{")
         self.sid = str(json.loads(opening[1:])["sid"])

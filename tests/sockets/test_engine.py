@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from collabcampus.sockets.engine import Engine
+from collabcampus.sockets.handshake import HandshakeProtocol
 from collabcampus.sockets.packets import Json
-from collabcampus.sockets.wire import HandshakeProtocol
 from sockets.framed import TEXT, Framed, encoded
 from sockets.hall import Listening
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collabcampus.sockets.attachments import Announced, values
+from collabcampus.sockets.handshake import HandshakeProtocol
 from collabcampus.sockets.packets import Asked, Incoming, Malformed, read
-from collabcampus.sockets.wire import HandshakeProtocol
 from sockets import garbage
 from sockets.echo import Echoing
 from sockets.thrower import NOT_UTF8, Tally, Thrower

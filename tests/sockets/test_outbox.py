@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from collabcampus.sockets import frames
+from collabcampus.sockets.handshake import HandshakeProtocol
 from collabcampus.sockets.outbox import OUTBOX_LIMIT
-from collabcampus.sockets.wire import HandshakeProtocol
 from sockets.framed import Framed
 from sockets.hall import PROJECT, Hall
 

@@ -151,7 +151,7 @@ async def test_where_it_is_switched_off_the_wish_is_not_heard(database_url: str,
     settings = load({"COLLABCAMPUS_RECOVERY": str(allowed).lower()})
     async with Application(settings, database_url).running() as application:
         ((_, token),) = await application.identity.register_many([("a@example.org", "Alice")], PASSWORD, 60)
-        socket = EngineSocket(application.gateway.server.eio, "a-session")
+        socket = EngineSocket(application.gateway.server.eio, "a-session", "127.0.0.1")
         connection = await application.gateway._connect(socket, {"token": token, "recovery": True})
 
         assert (connection.pid is not None) == allowed

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from running import Person, Server
-from sockets.raw import RawPolling, RawSocket
+from sockets.raw import RawPolling, RawSocket, half_asked
 
 CLOSED_WITHIN_S = 0.5
 LIMIT = 64 * 1024
@@ -171,9 +171,11 @@ def test_nothing_runs_before_a_token_was_good(server: Server, project_id: str) -
 def test_a_client_that_shows_no_token_is_closed_within_five_seconds(server: Server, alice: Person) -> None:
     silent, refused, good = (RawSocket(server.url, token) for token in (None, None, alice.token))
     refused.send('40{"token":"nonsense"}')
+    halves = [half_asked(server.url, said) for said in (b"", b"GET /socket.io/", b"GET / HTTP/1.1\r\nHost: x\r\n")]
 
     assert silent.closed_within(5)
     assert refused.closed_within(1)
+    assert [each.recv(1) for each in halves] == [b""] * 3
     assert good.ask("authenticate", {"token": alice.token})["ok"]
     good.close()
 

@@ -3,14 +3,15 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from collabcampus.sockets import frames
-from collabcampus.sockets.wire import STOP_WITHIN_S, HandshakeProtocol
+from collabcampus.sockets.handshake import HandshakeProtocol
+from collabcampus.sockets.wire import STOP_WITHIN_S
 from running import Person, Server
 from sockets.framed import CLOSE, PING, PONG, TEXT, Framed, encoded
 from sockets.hall import LIMIT, Hall
@@ -143,11 +144,17 @@ async def test_a_server_that_stops_does_not_wait_for_who_does_not_read() -> None
     stalled.leave()
 
 
-@pytest.mark.parametrize("server", ["wire"], indirect=True)
-async def test_an_idle_connection_costs_little(server: Server) -> None:
-    person, port = Person(server.url, "Alice"), urlsplit(server.url).port
+@pytest.fixture(scope="module")
+def boundless(module_database_url: str) -> Iterator[Server]:
+    """A server that lets one person have any number of sockets."""
+    with Server("--database-url", module_database_url, COLLABCAMPUS_SOCKETS_PER_USER="0") as running:
+        yield running
+
+
+async def test_an_idle_connection_costs_little(boundless: Server) -> None:
+    person, port = Person(boundless.url, "Alice"), urlsplit(boundless.url).port
     assert port
-    assert server.process
+    assert boundless.process
 
     async def connected(count: int) -> list[Framed]:
         clients = [await Framed.open(port) for _ in range(count)]
@@ -159,13 +166,13 @@ async def test_an_idle_connection_costs_little(server: Server) -> None:
 
     for warm in await connected(50):
         warm.leave()
-    before = _memory(server.process.pid)
+    before = _memory(boundless.process.pid)
     clients = await connected(IDLE)
 
-    assert (_memory(server.process.pid) - before) / IDLE < IDLE_BYTES
+    assert (_memory(boundless.process.pid) - before) / IDLE < IDLE_BYTES
     for client in clients:
         client.leave()
-    assert server.errors == ""
+    assert boundless.errors == ""
 
 
 def _memory(pid: int) -> int:

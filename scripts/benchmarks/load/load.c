@@ -5,6 +5,8 @@
  *     client TOKEN PROJECT SENDS TURN TASK…   one socket; PROJECT and TASKs may be `-`
  *     run                                     connect, and join if told to
  *     go                                      begin, once `ready` was printed
+ * With `windows` set, the window is so many of equal length, and deliveries are timed as acknowledgements are: from when
+ * the move was due, at each client that hears of it.
  * Standard output gives one JSON object a line, with its `phase`: connecting, ready, begin, end, result; or failed.
  * Anything a client should never see ends the run as failed. What only counting shows is in the result.
  */
@@ -20,17 +22,17 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-enum { SOURCE = 64, FIRST = 1 << 16 };
+enum { SOURCE = 64, FIRST = 1 << 10, WINDOWS_AT_MOST = 64 };
 enum mode { MOVES, JOINS, REJOIN, IDLE };
 enum phase { SETUP, READY, WARM, WINDOW, DRAIN };
 
 static struct {
     enum mode mode;
-    int port, join, positions, connecting, outstanding;
+    int port, join, positions, connecting, outstanding, windows;
     long position;
     double seconds, warm, drain, patience, rate;
     char source[SOURCE];
-} told = {MOVES, 0, 1, 0, 50, 1, -1, 5, 1, 30, 120, 0, "127.0.0.1"};
+} told = {MOVES, 0, 1, 0, 50, 1, 0, -1, 5, 1, 30, 120, 0, "127.0.0.1"};
 
 static struct client *clients;
 static struct room *rooms;
@@ -45,8 +47,10 @@ static struct {
     uint64_t bytes;
     char refusal[128];
 } counted;
-static uint32_t *taken_us;
-static size_t taken_count, taken_room;
+static struct times {
+    uint32_t *us;
+    size_t count, room;
+} taken, acked_in[WINDOWS_AT_MOST], heard_in[WINDOWS_AT_MOST];
 
 static double cpu_seconds(void)
 {
@@ -72,15 +76,27 @@ static void *grown(void *memory, size_t count, size_t size)
     return memory;
 }
 
-static void took(uint64_t since)
+static void keep(struct times *times, uint64_t since)
 {
-    if (taken_count == taken_room) {
-        taken_room = taken_room ? 2 * taken_room : FIRST;
-        taken_us = realloc(taken_us, taken_room * sizeof *taken_us);
-        if (!taken_us)
+    if (times->count == times->room) {
+        times->room = times->room ? 2 * times->room : FIRST;
+        times->us = realloc(times->us, times->room * sizeof *times->us);
+        if (!times->us)
             fail("out of memory");
     }
-    taken_us[taken_count++] = (uint32_t)((now_ns() - since) / 1000);
+    times->us[times->count++] = (uint32_t)((now_ns() - since) / 1000);
+}
+
+static void took(uint64_t since)
+{
+    keep(&taken, since);
+}
+
+static void took_in(struct times *windows, uint64_t due_at)
+{
+    double at = due_at < window_began ? 0 : 1e-9 * (double)(due_at - window_began);
+    int which = (int)(at * told.windows / told.seconds);
+    keep(&windows[which < told.windows ? which : told.windows - 1], due_at);
 }
 
 /* ---- what clients send */
@@ -114,6 +130,8 @@ static void move(struct client *client, uint64_t at)
     if (sent->at)
         fail("more moves of one client are unanswered than expected");
     *sent = (struct sent){at, phase == WINDOW};
+    if (told.windows)
+        client->due[client->last_id & (uint32_t)(ring_size - 1)] = *sent;
     client->outstanding++;
     pending++;
     const char *task = client->tasks[turn % client->task_count], *column = columns[turn / client->task_count % 3];
@@ -160,6 +178,31 @@ static void follow(struct client *client, const char *text)
         counted.swapped++;
 }
 
+static struct client *owner_of(const char *task)
+{
+    for (int each = 0; task && each < client_count; each++)
+        for (int own = 0; own < clients[each].task_count; own++)
+            if (!strncmp(clients[each].tasks[own], task, strlen(clients[each].tasks[own])))
+                return &clients[each];
+    return NULL;
+}
+
+/* A client's moves become events in the order they were sent: who hears of one first says when it was due. */
+static void time_delivery(struct client *client, const char *text)
+{
+    struct room *room = client->room;
+    long position = number_after(text, "\"position\":");
+    const char *task = strstr(text, "\"taskId\":\"");
+    struct sent *due_at = &room->due[position & (HEARD - 1)];
+    if (position > room->heard) {
+        struct client *owner = owner_of(task ? task + strlen("\"taskId\":\"") : NULL);
+        room->heard = position;
+        *due_at = owner ? owner->due[++owner->heard_id & (uint32_t)(ring_size - 1)] : (struct sent){0, false};
+    }
+    if (due_at->counts)
+        took_in(heard_in, due_at->at);
+}
+
 static void is_in(struct client *client)
 {
     if (!client->join_answered || !client->join_arrived)
@@ -197,6 +240,8 @@ static void move_answered(struct client *client, uint32_t id, bool agreed, long 
     }
     if (sent->counts)
         took(sent->at);
+    if (sent->counts && told.windows)
+        took_in(acked_in, sent->at);
     sent->at = 0;
     client->outstanding--;
     pending--;
@@ -237,6 +282,8 @@ static void told_of(struct client *client, const char *name, const char *text)
     if (named(name, "task_updated")) {
         client->got++;
         counted.deliveries += phase == WINDOW;
+        if (told.windows && client->state == JOINED)
+            time_delivery(client, text);
         follow(client, text);
     } else if (named(name, "new_message") || named(name, "member_updated") || named(name, "project_updated")) {
         follow(client, text);
@@ -298,7 +345,7 @@ static void begin_window(void)
 {
     enter_phase(WINDOW, told.mode == REJOIN ? told.patience : told.seconds);
     counted.bytes = bytes_read;
-    taken_count = 0;
+    taken.count = 0;
     cpu_began = cpu_seconds();
     window_began = now_ns();
     say("begin");
@@ -419,6 +466,7 @@ static void set(const char *name, const char *value)
     struct { const char *name; int *whole; double *real; } known[] = {
         {"port", &told.port, NULL}, {"join", &told.join, NULL}, {"positions", &told.positions, NULL},
         {"connecting", &told.connecting, NULL}, {"outstanding", &told.outstanding, NULL},
+        {"windows", &told.windows, NULL},
         {"seconds", NULL, &told.seconds}, {"warm", NULL, &told.warm}, {"drain", NULL, &told.drain},
         {"patience", NULL, &told.patience}, {"rate", NULL, &told.rate},
     };
@@ -498,7 +546,8 @@ static void make_rings(void)
     for (int each = 0; each < client_count; each++)
         if (clients[each].sends && told.mode == MOVES) {
             clients[each].ring = calloc((size_t)ring_size, sizeof(struct sent));
-            if (!clients[each].ring)
+            clients[each].due = calloc((size_t)ring_size, sizeof(struct sent));
+            if (!clients[each].ring || !clients[each].due)
                 fail("out of memory");
         }
 }
@@ -509,10 +558,30 @@ static int by_size(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static double share(double part)
+static double share(const struct times *times, double part)
 {
-    size_t at = (size_t)(part * (double)taken_count);
-    return taken_count ? taken_us[at < taken_count ? at : taken_count - 1] / 1e3 : -1;
+    size_t at = (size_t)(part * (double)times->count);
+    return times->count ? times->us[at < times->count ? at : times->count - 1] / 1e3 : -1;
+}
+
+static void print_times(const char *name, struct times *times)
+{
+    qsort(times->us, times->count, sizeof *times->us, by_size);
+    printf("\"%s\":{\"count\":%zu,\"p50\":%.3f,\"p95\":%.3f,\"p99\":%.3f,\"max\":%.3f}", name, times->count,
+           share(times, .5), share(times, .95), share(times, .99), share(times, 1));
+}
+
+static void print_windows(void)
+{
+    printf("\"windows\":[");
+    for (int each = 0; each < told.windows; each++) {
+        printf(each ? ",{" : "{");
+        print_times("ack", &acked_in[each]);
+        printf(",");
+        print_times("heard", &heard_in[each]);
+        printf("}");
+    }
+    printf("],");
 }
 
 static void report(void)
@@ -523,11 +592,11 @@ static void report(void)
         long lacking = behind(&clients[each]);
         *(lacking > 0 ? &missing : &extra) += labs(lacking);
     }
-    qsort(taken_us, taken_count, sizeof *taken_us, by_size);
     printf("{\"phase\":\"result\",\"seconds\":%.6f,\"acks\":%ld,\"deliveries\":%ld,\"joins\":%ld,\"bytes\":%llu,", seconds,
            counted.acks, counted.deliveries, counted.joins, (unsigned long long)counted.bytes);
-    printf("\"ms\":{\"count\":%zu,\"p50\":%.3f,\"p95\":%.3f,\"p99\":%.3f,\"max\":%.3f},", taken_count, share(.5),
-           share(.95), share(.99), share(1));
+    print_times("ms", &taken);
+    printf(",");
+    print_windows();
     printf("\"acked\":%ld,\"refused\":%ld,\"unanswered\":%ld,\"lost\":%ld,\"doubled\":%ld,\"swapped\":%ld,", counted.acked,
            counted.refused, pending, counted.lost, counted.doubled, counted.swapped);
     printf("\"strays\":%ld,\"missing\":%ld,\"extra\":%ld,\"joined\":%d,\"connected\":%d,\"connectSeconds\":%.6f,",
@@ -552,7 +621,11 @@ int main(void)
     setrlimit(RLIMIT_NOFILE, &files);
     rooms = calloc(1 << 16, sizeof *rooms);
     instruct();
+    if (told.windows > WINDOWS_AT_MOST)
+        fail("%d windows are too many", told.windows);
     make_rings();
+    for (int each = 0; told.windows && each < room_count; each++)
+        rooms[each].due = calloc(HEARD, sizeof *rooms[each].due);
     sockets_open();
     watch(STDIN_FILENO, &phase);
     enter_phase(SETUP, told.patience);

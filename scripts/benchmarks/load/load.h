@@ -11,20 +11,23 @@ enum {
     PREFIX = 1024,      /* bytes kept of each message: enough for every name, id and number we look at */
     CONTROL = 125,      /* bytes of a control frame at most */
     HEADER = 14,        /* bytes of a frame's header at most */
-    LINE = 1 << 20      /* bytes of a line of instructions at most */
+    LINE = 1 << 20,     /* bytes of a line of instructions at most */
+    HEARD = 1 << 16     /* events of a room that may be on their way to its clients, where deliveries are timed */
 };
 
 enum state { AWAY, CONNECTING, UPGRADING, OPENING, ENTERING, PRESENT, JOINED };
+
+struct sent {
+    uint64_t at;        /* when it was due, 0 once it was answered */
+    bool counts;        /* it was due within the window */
+};
 
 struct room {
     char *id;
     long acked;         /* moves acknowledged to anybody in it */
     long head;          /* the highest position acknowledged */
-};
-
-struct sent {
-    uint64_t at;        /* when it was due, 0 once it was answered */
-    bool counts;        /* it was due within the window */
+    long heard;         /* the highest position anybody has heard of */
+    struct sent *due;   /* when the move behind a position was due */
 };
 
 struct client {
@@ -50,6 +53,8 @@ struct client {
     long turn;          /* moves sent, over earlier runs too: which task is next, and to which column */
     uint32_t last_id;
     struct sent *ring;
+    struct sent *due;   /* of each move, for who hears of it */
+    uint32_t heard_id;  /* the last move that anybody heard of */
     int outstanding;
     long position, got;
     bool entered, welcomed, join_answered, join_arrived;

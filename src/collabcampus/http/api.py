@@ -78,7 +78,9 @@ def build(
         ],
         plugins=[problems.plugin()],
         exception_handlers=problems.exception_handlers,
-        cors_config=CORSConfig(allow_origins=list(origins), expose_headers=["ETag", "Link", "Retry-After"]),
+        cors_config=CORSConfig(
+            allow_origins=list(origins), expose_headers=["ETag", "Link", "Retry-After"], allow_credentials=True
+        ),
         request_max_body_size=body_limit,
         state=State({"identity": door.identity, "budgets": budgets}),
         openapi_config=described.configuration(),

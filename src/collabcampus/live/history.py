@@ -33,9 +33,11 @@ _OF_PROJECT = tuple(
 
 async def catch_up(database: Database, live: LiveProject[Any]) -> None:
     """Read what the log has beyond the state; at first from the stored snapshot on."""
-    if not live.loaded and not live.state.head and (stored := await snapshots.load(database, live.project_id)):
-        live.state, live.stored_at = stored, stored.head
-        live.room.told = stored.head  # nobody who enters later lacks anything before
+    if not live.loaded and not live.state.head:
+        stored = await snapshots.load(database, live.project_id)
+        if stored and not live.state.head:  # nobody was quicker: what a room has heard is not taken back
+            live.state, live.stored_at = stored, stored.head
+            live.room.told = stored.head  # nobody who enters later lacks anything before
     while page := await read.events_after(database, live.project_id, live.state.head):
         before = live.state.head
         live.advance(page)

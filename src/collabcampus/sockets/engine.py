@@ -18,9 +18,11 @@ from engineio.packet import Packet
 from collabcampus.live.pace import Bucket
 from collabcampus.sockets import frames, requests
 from collabcampus.sockets.deadlines import Deadlines
+from collabcampus.sockets.handshake import EXTENSION, HandshakeProtocol
 from collabcampus.sockets.limits import OTHERS_A_SECOND, OTHERS_AT_ONCE, Counts, address_of, answered, too_many
 from collabcampus.sockets.outbox import Outbox
-from collabcampus.sockets.wire import CLOSE_WITHIN_S, EXTENSION, HandshakeProtocol, Wire
+from collabcampus.sockets.turns import AT_ONCE
+from collabcampus.sockets.wire import CLOSE_WITHIN_S, Wire
 
 UPGRADE_TIMEOUT_S = 10.0
 
@@ -139,8 +141,10 @@ class EngineSocket:
         """Take the packets of a POST."""
         try:
             body = await requests.body_of(environ, self.server.max_http_buffer_size)
-            for packet in requests.packets_in(body.decode()):
+            for number, packet in enumerate(requests.packets_in(body.decode()), 1):
                 self.take(packet)
+                if number % AT_ONCE == 0:
+                    await asyncio.sleep(0)  # a body may hold thousands
         except (ValueError, exceptions.EngineIOError) as error:
             self.shut(self.server.reason.TRANSPORT_ERROR)
             # Also where it ended while the body came: the base class has an answer only for a session it finds.

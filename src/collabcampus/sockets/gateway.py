@@ -18,6 +18,7 @@ from collabcampus.domain.decide import require_member
 from collabcampus.domain.decisions.checks import within
 from collabcampus.domain.project import Actor
 from collabcampus.identity import Claims, Identity
+from collabcampus.identity.errors import TokenExpired
 from collabcampus.live import views
 from collabcampus.live.attempts import Answer
 from collabcampus.live.pace import Bucket, Budgets
@@ -141,7 +142,7 @@ class Gateway:
             given = msgspec.convert(auth or {}, _Auth)
         except msgspec.ValidationError:
             given = _Auth()
-        claims = await self._identity.admit(given.token)
+        claims = await self._claims(given.token)
         user = await self._identity.user(claims.user_id)
         wished = self._recovery and given.recovery is True
         returned = await self._returned(Actor(user.id), given) if wished else None
@@ -187,6 +188,13 @@ class Gateway:
         _discard(self._by_person, connection.user_id, connection)
         if self.budgets is not None:
             self.budgets.of(connection.user_id, monotonic_ns())  # so that it is remembered
+
+    async def _claims(self, token: str) -> Claims:
+        """Who a token speaks for. To the second: what HTTP forgives a clock would be closed as soon as it is open."""
+        claims = await self._identity.admit(token)
+        if claims.expires_at <= time.time():
+            raise TokenExpired
+        return claims
 
     def _expire(self, connection: Connection, claims: Claims) -> None:
         connection.expire_at(claims.expires_at - time.time())
@@ -291,7 +299,7 @@ class Gateway:
         connection.answer(asked, b'{"ok":true}')
 
     async def _authenticate(self, connection: Connection, asked: Asked) -> None:
-        claims = await self._identity.admit(payloads.payload_of(asked.arguments, _TOKEN).token)
+        claims = await self._claims(payloads.payload_of(asked.arguments, _TOKEN).token)
         if claims.user_id != connection.user_id:
             raise errors.InvalidPayload(reason="the token is somebody else's")
         self._end_of_session_moves(connection, claims)

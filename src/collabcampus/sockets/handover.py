@@ -17,7 +17,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from msgspec import Struct
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from collabcampus.sockets.punctual import PunctualProtocol
 
 SESSIONS_AT = b"/socket.io/"
 LONGEST_REQUEST_LINE = 8_192
@@ -151,8 +152,8 @@ class Colleagues:
         task.add_done_callback(self._tasks.discard)
 
 
-class MovingProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP, which between two requests looks whose session the next one asks for."""
+class MovingProtocol(PunctualProtocol):
+    """HTTP that between two requests looks whose session the next one asks for."""
 
     def __init__(self, *arguments: Any, colleagues: Colleagues, read: bytes = b"", **options: Any) -> None:
         """`read` is what another process has read of this connection already."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from collabcampus.domain.errors import RateLimited
 from collabcampus.live.pace import A_SECOND, Bucket, Budget, retry_after
-from collabcampus.sockets.wire import EXTENSION
+from collabcampus.sockets.handshake import EXTENSION
 
 RETRY_AFTER_S = 3
 """When to come back where there are too many sockets: nobody knows when one will go."""

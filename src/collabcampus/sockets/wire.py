@@ -1,8 +1,4 @@
-"""Websockets without ASGI in between: after the handshake a connection is a parser, a burst of bytes and no task.
-
-uvicorn takes `HandshakeProtocol` for its `ws`. It shakes hands through ordinary ASGI and puts itself into the scope's
-extensions; who takes the connection over from there gets a `Wire`, and all the handshake needed is dropped.
-"""
+"""Websockets without ASGI in between: after the handshake a connection is a parser, a burst of bytes and no task."""
 
 import asyncio
 import logging
@@ -11,10 +7,8 @@ import weakref
 from time import monotonic_ns
 from typing import Any, Protocol, cast
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.http11 import Request
-
 from collabcampus.live.pace import Bucket
+from collabcampus.sockets.turns import AT_ONCE, turns_of
 
 try:
     from websockets.speedups import apply_mask
@@ -23,7 +17,6 @@ except ImportError:  # an interpreter the C extension was not built for
 
 _logger = logging.getLogger(__name__)
 
-EXTENSION = "collabcampus.wire"
 FLUSH_AT = 64 * 1024
 """A burst beyond this leaves at once, so that what a stalled client holds is known while it grows."""
 CLOSE_WITHIN_S = 10.0
@@ -95,8 +88,8 @@ class Wire(asyncio.Protocol):
     """One websocket, from the end of its handshake to its own end."""
 
     __slots__ = (
-        "_burst", "_connections", "_fd", "_limit", "_message", "_need", "_others", "_pending", "_rest", "_session",
-        "_size", "_state", "_text", "_timer", "_transport", "paused",
+        "_backlog", "_burst", "_connections", "_fd", "_limit", "_message", "_need", "_others", "_pending", "_rest",
+        "_session", "_size", "_state", "_text", "_timer", "_transport", "_turns", "paused",
     )  # fmt: skip
 
     def __init__(
@@ -110,12 +103,14 @@ class Wire(asyncio.Protocol):
         """`connections` are uvicorn's, told when it shuts down; `limit` is in bytes of a message."""
         self._transport, self._session, self._connections, self._limit = transport, session, connections, limit
         self._burst = _bursts.get(loop) or _bursts.setdefault(loop, _Burst())
+        self._turns = turns_of(loop)
         encrypted = transport.get_extra_info("sslcontext")
         self._fd: int = -1 if encrypted else transport.get_extra_info("socket").fileno()
         self._pending: list[bytes] | None = None
         self._size = 0
         self._state = _OPEN
         self._timer: asyncio.TimerHandle | None = None
+        self._backlog: tuple[bytes, int] | None = None  # frames that wait for their turn, and from where on
         self._rest: bytearray | None = None  # the beginning of a frame
         self._need = 0
         self._message: bytearray | None = None  # the beginning of a message in fragments
@@ -215,22 +210,55 @@ class Wire(asyncio.Protocol):
         """Take bytes from the peer."""
         if self._state == _DEAF:
             return
+        if self._backlog:  # encrypted ones may come although reading is paused
+            waiting, at = self._backlog
+            self._backlog = waiting[at:] + data, 0
+            return
         if self._rest is not None:
             self._rest += data
             if len(self._rest) < self._need:
                 return
             data, self._rest = bytes(self._rest), None
+        at = self._taken(data, 0)
+        if at < len(data) and not self._transport.is_closing():
+            self._backlog = data, at
+            self._transport.pause_reading()
+            self._turns.add(self._turn)
+
+    def _turn(self) -> bool:
+        """Take more of what has come; False once all of it was taken, and more may come."""
+        assert self._backlog
+        data, at = self._backlog
         try:
-            self._read(data)
+            at = self._taken(data, at)
+        except Exception:  # whatever it is, it is no other client's
+            _logger.exception("what a connection sent could not be taken")
+            self.abort()
+        if at < len(data) and not self._transport.is_closing():
+            self._backlog = data, at
+            return True
+        self._backlog = None
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+        return False
+
+    def _taken(self, data: bytes, at: int) -> int:
+        """Take a few frames, from one place on; where the next begins, or the end once there is no more."""
+        try:
+            if self._state != _DEAF:
+                return self._read(data, at)
         except _Broken as broken:
             self._fail(broken.code)
         except UnicodeDecodeError:
             self._fail(NOT_UTF8)
+        return len(data)
 
-    def _read(self, data: bytes) -> None:
-        at, size = 0, len(data)
-        need = 2
+    def _read(self, data: bytes, at: int) -> int:
+        need, size, left = 2, len(data), AT_ONCE
         while size - at >= need:
+            if not left:
+                return at
+            left -= 1
             length = data[at + 1] - _FIN
             if length < 0:
                 raise _Broken(PROTOCOL_ERROR)  # not masked
@@ -254,9 +282,10 @@ class Wire(asyncio.Protocol):
                 self._take(data[at], payload)
             at = end
             if self._state == _DEAF:
-                return
+                return size
         if at < size:
             self._rest, self._need = bytearray(data[at:]), need
+        return size
 
     def _allow(self, head: int, length: int) -> None:
         """Refuse a frame by its header, before its payload is waited for."""
@@ -343,54 +372,3 @@ class Wire(asyncio.Protocol):
 
 _SAID = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
 """The codes a close frame may hold, beside those above 3000."""
-
-
-class _Released(asyncio.Transport):
-    """What the handshake's protocol is left with: uvicorn ends it with the ASGI call, the connection goes on."""
-
-    def close(self) -> None: ...
-
-    def is_closing(self) -> bool:
-        return True
-
-
-class HandshakeProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's websocket, which may be taken over once it was accepted."""
-
-    _early = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, and break the cycle of the HTTP protocol before: it would wait for the garbage collector."""
-        super().connection_made(transport)
-        http = cast("asyncio.Transport", transport).get_protocol()
-        if hasattr(http, "parser"):
-            http.parser = None
-
-    def data_received(self, data: bytes) -> None:
-        """Take bytes, and remember whether frames are among them."""
-        self._early = self.handshake_initiated
-        super().data_received(data)
-
-    def handle_connect(self, event: Request) -> None:
-        """Offer the connection to the application."""
-        super().handle_connect(event)
-        if not self.close_sent:
-            cast("dict[str, Any]", self.scope["extensions"])[EXTENSION] = self
-
-    def attach(self, session: Session, limit: int) -> Wire | None:
-        """Take the accepted connection over; None where it has to stay with ASGI. `limit` is in bytes of a message.
-
-        That is so if the client sent frames before it was accepted, or negotiated an extension.
-        """
-        if self._early or self.close_sent or self.disconnected or self.conn.extensions:
-            return None
-        self.stop_keepalive()
-        self.connections.discard(self)
-        limit = min(limit, self.config.ws_max_size)
-        wire = Wire(self.transport, session, self.connections, limit, self.loop)
-        wire.paused = not self.writable.is_set()
-        self.transport.set_protocol(wire)
-        self.transport = _Released()
-        self.conn.parser.close()  # these two lines break cycles
-        cast("dict[str, Any]", self.scope["extensions"]).clear()
-        return wire

@@ -1,0 +1,46 @@
+"""Turns: a flood is taken up a little at a time, so that others wait for a little of it and never for all.
+
+libuv reads up to eight megabytes of one connection before it looks at the next: seconds of small packets.
+"""
+
+import asyncio
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+
+AT_ONCE = 16
+"""Packets of one client that are taken up one after the other; a burst of more goes on in its turns."""
+ITERATION_S = 0.002
+"""What all turns together may take of one iteration of the loop, but for the last one begun."""
+
+
+class Turns:
+    """Everybody of one loop who has more to do than goes at once, in a circle."""
+
+    def __init__(self) -> None:
+        self._circle: deque[Callable[[], bool]] = deque()
+
+    def add(self, turn: Callable[[], bool]) -> None:
+        """Call `turn`, from the next iteration on, until it says False. It never raises."""
+        if not self._circle:
+            asyncio.get_running_loop().call_soon(self._go_round)
+        self._circle.append(turn)
+
+    def _go_round(self) -> None:
+        ends, over = time.perf_counter() + ITERATION_S, False
+        while self._circle and not over:
+            turn = self._circle.popleft()
+            if turn():
+                self._circle.append(turn)
+            over = time.perf_counter() >= ends
+        if self._circle:
+            asyncio.get_running_loop().call_soon(self._go_round)
+
+
+_turns: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Turns]" = weakref.WeakKeyDictionary()
+
+
+def turns_of(loop: asyncio.AbstractEventLoop) -> Turns:
+    """The loop's own circle."""
+    return _turns.get(loop) or _turns.setdefault(loop, Turns())

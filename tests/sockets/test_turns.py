@@ -1,0 +1,90 @@
+"""A flood is taken up in turns: who asks one thing meanwhile is answered in the middle of it, and nothing is lost."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+
+import httpx
+import pytest
+
+from collabcampus.sockets import turns
+from collabcampus.sockets.connection import COMMANDS_WAITING
+from collabcampus.sockets.engine import EngineSocket
+from collabcampus.sockets.handshake import HandshakeProtocol
+from sockets.framed import CLOSE, encoded
+from sockets.hall import Hall
+
+pytestmark = pytest.mark.anyio
+FLOOD = 900
+assert FLOOD < COMMANDS_WAITING
+ASK = '421["join",{}]'
+
+
+@pytest.fixture
+async def hall(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hall]:
+    monkeypatch.setattr(turns, "ITERATION_S", 0)  # one turn an iteration, however fast the machine
+    async with Hall(HandshakeProtocol) as opened:
+        yield opened
+
+
+def counted(hall: Hall, name: str) -> Callable[[], int]:
+    """How many packets of a client have been taken up from now on."""
+    socket, taken = hall.sockets[name], Counter[EngineSocket]()
+    hear = socket.server.on_message
+
+    def heard(by: EngineSocket, message: str | bytes) -> None:
+        taken[by] += 1
+        hear(by, message)
+
+    socket.server.on_message = heard
+    return lambda: taken[socket]
+
+
+async def begun(taken: Callable[[], int]) -> None:
+    while not taken():  # noqa: ASYNC110 - it is about what else the loop does
+        await asyncio.sleep(0)
+
+
+async def test_one_question_does_not_wait_for_a_flood_to_end(hall: Hall) -> None:
+    flooding, asking = await hall.join("flooding"), await hall.join("asking")
+    taken = counted(hall, "flooding")
+
+    flooding.writer.write(encoded(ASK.encode()) * FLOOD)
+    await begun(taken)
+    await hall.enter(asking)
+
+    assert taken() < FLOOD
+    for _ in range(FLOOD):
+        while not (await flooding.packet()).startswith("431"):
+            pass
+    assert taken() == FLOOD
+
+
+async def test_a_goodbye_in_a_flood_comes_after_what_was_sent_before_it(hall: Hall) -> None:
+    flooding = await hall.join("flooding")
+    taken = counted(hall, "flooding")
+
+    flooding.writer.write(encoded(ASK.encode()) * FLOOD + encoded(b"1"))
+
+    while (await flooding.frame())[0] != CLOSE:
+        pass
+    assert taken() == FLOOD
+
+
+async def test_a_body_of_thousands_of_packets_is_taken_up_in_turns_too(hall: Hall) -> None:
+    asking = await hall.join("asking")
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{hall.port}") as http:
+        path = "/socket.io/?EIO=4&transport=polling"
+        path += "&sid=" + json.loads((await http.get(path)).text[1:])["sid"]
+        await http.post(path, content="40" + json.dumps({"token": "polling"}))
+        await http.get(path)
+        taken = counted(hall, "polling")
+
+        posting = asyncio.create_task(http.post(path, content="\x1e".join(["4" + ASK[1:]] * FLOOD)))
+        await begun(taken)
+        assert taken() < FLOOD
+        await hall.enter(asking)
+
+        assert (await posting).text == "ok"
+        assert taken() == FLOOD
