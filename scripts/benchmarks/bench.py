@@ -14,6 +14,7 @@ import load
 import machine
 import psycopg
 import reading
+import signing
 import systems
 from load import Data, Run, Void
 from psycopg.conninfo import make_conninfo
@@ -54,6 +55,8 @@ class Bench:
                 self._append_replay(scenario, chosen)
             elif scenario.name == "reading":
                 self._reading(scenario)
+            elif scenario.name == "logins":
+                self._logins(scenario)
             elif scenario.name == "hostile":
                 self._hostile(scenario)
             else:
@@ -186,6 +189,14 @@ class Bench:
 
         try:
             self._rounds(scenario, {"ours": lambda _: reading.measured(small, big, restarted)})
+        finally:
+            ours.stop()
+
+    def _logins(self, scenario: Scenario) -> None:
+        ours = self._ours("logins", "logins")
+        try:
+            ours.start()
+            self._rounds(scenario, {"ours": lambda _: signing.measured(ours.port, self.seconds)})
         finally:
             ours.stop()
 

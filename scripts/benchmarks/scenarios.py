@@ -191,6 +191,15 @@ def _reading() -> Scenario:
     return Scenario("reading", what, figures, systems=OURS)
 
 
+def _logins() -> Scenario:
+    figures = (
+        Figure("lag beside sign-ins, p99", "ms", lambda result: float(result["lag"]), higher=False, absolute=50.0),
+        Figure("lag alone, p99", "ms", lambda result: float(result["alone"]), higher=False),
+        Figure("sign-ins", "/s", lambda result: float(result["signIns"])),
+    )
+    return Scenario("logins", "50 people sign in at once, others ask /health/live", figures, systems=OURS)
+
+
 def _hostile() -> Scenario:
     what = "50 well-behaved sockets in one room, 200 moves/s in all, beside each attack (a table of its own)"
     return Scenario("hostile", what, (), Shape(50, settings=settings(rate=200)), tasks=50, systems=OURS)
@@ -213,6 +222,7 @@ def scenarios(log_events: int) -> list[Scenario]:
         _appending(),
         _reading(),
         _hostile(),
+        _logins(),
         _generator(),
     ]
 

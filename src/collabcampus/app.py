@@ -27,7 +27,8 @@ from collabcampus.embedded import Cluster, find_binaries
 from collabcampus.http import api
 from collabcampus.http.documents import published
 from collabcampus.http.door import Door
-from collabcampus.identity import DISABLED_CHANNEL, SESSIONS_CHANNEL, Identity
+from collabcampus.http.security_headers import SecurityHeaders
+from collabcampus.identity import DISABLED_CHANNEL, KEYS_CHANNEL, SESSIONS_CHANNEL, Identity
 from collabcampus.identity.openid import OpenId
 from collabcampus.live.bus import Bus
 from collabcampus.live.heads import Heads
@@ -143,7 +144,13 @@ class Application:
         share = max(FEWEST_CONNECTIONS, CONNECTIONS // settings.workers)
         self.database = Database(conninfo, most=min(POOL_MAX, share))
         self.projects: Projects[Frame] = Projects(self.database, SocketFrames(), now=now, fresh_id=fresh_id)
-        self.identity = Identity(self.database, secret=settings.secret, refresh_grace=settings.refresh_grace)
+        self.identity = Identity(
+            self.database,
+            secret=settings.secret,
+            refresh_grace=settings.refresh_grace,
+            old_secrets=settings.old_secrets,
+            login_rate=settings.login_rate,
+        )
         self.openid = OpenId(
             self.database,
             self.identity,
@@ -172,6 +179,7 @@ class Application:
         self.bus: Bus = PostgresBus(self.database, self._heal)
         self.bus.subscribe(HEADS, self._heads)
         self.bus.subscribe(SESSIONS_CHANNEL, self.identity.sessions.heard)
+        self.bus.subscribe(KEYS_CHANNEL, self.identity.keys.heard)
         self.heads = Heads(self.projects.rooms, settings.head_each)
         self.bus.subscribe(DISABLED_CHANNEL, self.identity.administration.heard)
         self.presence = Presence(self.bus, self.projects.room, self.projects.rooms)
@@ -203,7 +211,8 @@ class Application:
 
     def asgi(self) -> Any:
         """The ASGI application: Socket.IO under `/socket.io`, HTTP everywhere else."""
-        return socketio.ASGIApp(self.gateway.server, other_asgi_app=self.http())
+        both = socketio.ASGIApp(self.gateway.server, other_asgi_app=self.http())
+        return SecurityHeaders(both, https=self.settings.production)
 
     def http(self) -> Litestar:
         """The HTTP side alone."""
@@ -228,8 +237,7 @@ class Application:
 
     async def _heal(self) -> None:
         with suppress(Busy):
-            await self.identity.sessions.load()
-            await self.identity.administration.load()
+            await self.identity.heal()
             await self.projects.heal()
         self.presence.tick()
 

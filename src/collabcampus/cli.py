@@ -12,10 +12,12 @@ from collabcampus import app as root
 from collabcampus import demo as demo_data
 from collabcampus import settings as config
 from collabcampus import supervisor
+from collabcampus.keys_cli import key_commands
 from collabcampus.log import verify
 from collabcampus.log.migrate import migrate, rebuild
 from collabcampus.people_cli import token_commands, user_commands
-from collabcampus.terminal import DOES_NOT_HOLD, Data, Json, Url, run, settings_of, stderr
+from collabcampus.production import require_production
+from collabcampus.terminal import DOES_NOT_HOLD, MISUSE, Data, Json, Url, fail, run, settings_of, stderr
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +28,7 @@ cli = typer.Typer(
 )
 cli.add_typer(user_commands, name="user")
 cli.add_typer(token_commands, name="token")
+cli.add_typer(key_commands, name="keys")
 
 
 @cli.command()
@@ -38,24 +41,33 @@ def serve(
         int | None, typer.Option(min=1, max=64, help="Processes that serve; 1 unless set [COLLABCAMPUS_WORKERS].")
     ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Make the demo login and project if absent.")] = False,
+    production: Annotated[
+        bool | None,
+        typer.Option("--production", help="Refuse what is for development alone [COLLABCAMPUS_PRODUCTION]."),
+    ] = None,
 ) -> None:
     """Run the server until SIGTERM or SIGINT.
 
     Further settings come from the environment: COLLABCAMPUS_ORIGINS (web origins allowed beside the server's own,
     with commas between; the usual React development servers unless set), COLLABCAMPUS_SECRET (signs tokens; 32 or
     more bytes; made and kept in the database unless set), COLLABCAMPUS_REFRESH_GRACE (seconds in which a used refresh
-    token gives the same successor; 10), COLLABCAMPUS_OPENID (identity providers to sign in with: JSON, or the path of
-    a JSON or TOML file), COLLABCAMPUS_OPENID_REDIRECTS (pages that they may lead back to, with commas between; those
-    of the origins unless set), COLLABCAMPUS_POSTGRES_BIN (a folder of PostgreSQL binaries to run),
-    COLLABCAMPUS_PROXIES (addresses and networks of reverse proxies, with commas between, whose X-Forwarded-For and
-    X-Forwarded-Proto are believed; none unless set).
+    token gives the same successor; 10), COLLABCAMPUS_OLD_SECRETS (with commas between; verify tokens beside
+    COLLABCAMPUS_SECRET), COLLABCAMPUS_OPENID (identity providers to sign in with: JSON, or the path of a JSON or TOML
+    file), COLLABCAMPUS_OPENID_REDIRECTS (pages that they may lead back to, with commas between; those of the origins
+    unless set), COLLABCAMPUS_POSTGRES_BIN (a folder of PostgreSQL binaries to run), COLLABCAMPUS_PROXIES (addresses
+    and networks of reverse proxies, with commas between, whose X-Forwarded-For and X-Forwarded-Proto are believed;
+    none unless set).
 
     Limits, of which 0 means none; each worker counts for itself: COLLABCAMPUS_COMMAND_RATE and
     COLLABCAMPUS_COMMAND_BURST (events a second of one socket, and at most at once; 100 and 1000; a burst is at least
     500; a person's sockets and changing requests together have ten times as much), COLLABCAMPUS_SOCKETS_PER_USER
-    (200), COLLABCAMPUS_SOCKETS_PER_ADDRESS (10000).
+    (200), COLLABCAMPUS_SOCKETS_PER_ADDRESS (10000). All workers and nodes count together: COLLABCAMPUS_LOGIN_RATE
+    (wrong passwords a minute for one account at one address, and ten times as many at one address; 10).
     """
-    settings = settings_of(host=host, port=port, data=data, database_url=database_url, workers=workers)
+    settings = settings_of(
+        host=host, port=port, data=data, database_url=database_url, workers=workers, production=production
+    )
+    _for_production(settings, demo=demo)
     run(partial(_serve if settings.workers == 1 else _supervise, settings, demo))
 
 
@@ -124,8 +136,11 @@ def demo(
     With --json it prints their ids and access tokens that are good for an hour.
     """
 
+    settings = settings_of(data=data, database_url=database_url)
+    _for_production(settings, demo=True)
+
     async def work() -> None:
-        async with root.running(settings_of(data=data, database_url=database_url)) as application:
+        async with root.running(settings) as application:
             with stderr.status("filling"):
                 made = await demo_data.fill(application, users, projects, tasks)
             if as_json:
@@ -163,3 +178,10 @@ def _tell_ready(demo_project: str | None, address: str) -> None:
         typer.echo(demo_data.story(address, demo_project))
     typer.echo(f"collabcampus ready on {address}")
     sys.stdout.flush()
+
+
+def _for_production(settings: config.Settings, *, demo: bool) -> None:
+    try:
+        require_production(settings, demo=demo)
+    except config.BadSetting as error:
+        fail(str(error), MISUSE)

@@ -11,7 +11,7 @@ from collabcampus.domain.project import Actor, Project, initial, merge
 from collabcampus.identity.errors import EmailTaken
 from collabcampus.log.append import Decided, Writes, append
 
-PASSWORD = "campus demo 2026"  # noqa: S105 - for demos, and printed
+PASSWORD = "campus demo 2026"  # noqa: S105 - for demos, and printed # nosec B105
 EMAIL = "demo@collabcampus.example"
 NAME = "Demo Student"
 TOKEN_LIFE_S = 3_600

@@ -39,10 +39,11 @@ class BadSetting(Exception):
 class Settings(Struct, frozen=True):
     """Everything that can be set.
 
-    Times are in seconds. `origins` are the web origins allowed beside the server's own. `proxies` are addresses and
-    networks of reverse proxies, whose X-Forwarded-For and X-Forwarded-Proto are believed. `openid_redirects` are
-    where a sign-in at a provider may lead back to; without any, wherever these origins have pages. Of limits 0 means
-    none.
+    Times are in seconds. `origins` are the web origins allowed beside the server's own; `secret` signs tokens,
+    `old_secrets` verify beside it. `proxies` are addresses and networks of reverse proxies, whose X-Forwarded-For and
+    X-Forwarded-Proto are believed. `openid_redirects` are where a sign-in at a provider may lead back to; without
+    any, wherever these origins have pages. Of limits 0 means none; `login_rate` counts wrong passwords a minute for
+    one account at one address. In `production` nothing is allowed that is for development, no origin by default.
     """
 
     host: str = "127.0.0.1"
@@ -53,6 +54,9 @@ class Settings(Struct, frozen=True):
     postgres_bin: Path | None = None
     origins: tuple[str, ...] = REACT_DEV_SERVERS
     secret: str | None = None
+    old_secrets: tuple[str, ...] = ()
+    production: bool = False
+    login_rate: Annotated[int, Meta(ge=0, le=10_000)] = 10
     refresh_grace: Annotated[int, Meta(ge=0, le=3600)] = 10
     recovery: bool = True
     head_each: Annotated[int, Meta(ge=1, le=3600)] = 20
@@ -87,16 +91,21 @@ def load(environ: Mapping[str, str] = os.environ, **options: Any) -> Settings:
     if environ.get("DATABASE_URL"):
         given.setdefault("database_url", environ["DATABASE_URL"])
     given |= {name: value for name, value in options.items() if value is not None}
-    for name in ("origins", "proxies", "openid_redirects"):
+    for name in ("origins", "old_secrets", "proxies", "openid_redirects"):
         if isinstance(given.get(name), str):
             given[name] = [each.strip() for each in given[name].split(",") if each.strip()]
     try:
         given["proxies"] = [_network(each) for each in given.get("proxies", ())]
         if isinstance(given.get("openid"), str):
             given["openid"] = providers.read(given["openid"])
-        return msgspec.convert(given, Settings, strict=False, dec_hook=_decode)
+        settings = msgspec.convert(given, Settings, strict=False, dec_hook=_decode)
     except ValueError as error:  # msgspec's are such, too
         raise BadSetting(f"bad setting: {error}") from None
+    if settings.old_secrets and not settings.secret:
+        raise BadSetting("bad setting: old_secrets verify beside a secret, and there is none")
+    if settings.production and "origins" not in given:
+        settings = msgspec.structs.replace(settings, origins=())
+    return settings
 
 
 def _network(proxy: str) -> str:

@@ -16,7 +16,7 @@ from collabcampus import settings as config
 from collabcampus import supervisor
 from collabcampus.domain.errors import Refused
 from collabcampus.embedded import EmbeddedUnavailable
-from collabcampus.identity.tokens import WeakSecret
+from collabcampus.identity.keys import WeakSecret
 from collabcampus.log.database import UnfitServer
 from collabcampus.log.migrate import MigrationRefused
 

@@ -1,9 +1,11 @@
 """Signing up, in and out."""
 
+import threading
 import uuid
 
 import httpx
 import pytest
+import socketio
 
 from answering import problem
 from running import PASSWORD, Person, Server
@@ -62,3 +64,19 @@ def test_whoever_is_not_signed_in_is_told_why(server: Server, header: str | None
 
     assert problem(answer) == (401, code)
     assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_a_refresh_token_used_twice_closes_the_sockets_of_its_session(module_database_url: str) -> None:
+    with Server("--database-url", module_database_url, COLLABCAMPUS_REFRESH_GRACE="0") as server:
+        person = Person(server.url, "Eve")
+        gone, client = threading.Event(), socketio.Client(reconnection=False)
+        client.on("disconnect", lambda *_: gone.set())
+        client.connect(server.url, auth={"token": person.token}, transports=["polling"], wait_timeout=10)
+        body = {"refreshToken": person.refresh_token}
+        assert person.http.post("/refresh", json=body).status_code == 200
+        assert not gone.is_set()
+
+        assert problem(person.http.post("/refresh", json=body)) == (401, "bad_refresh_token")
+
+        assert gone.wait(5), "its socket is open still"
+        assert problem(person.http.get("/me")) == (401, "session_ended")

@@ -194,7 +194,7 @@ class Contradiction(Invalid):
 
 
 class Overloaded(Busy):
-    """The project is written to by too many at once; try again shortly."""
+    """Too much is asked for at once; try again shortly."""
 
 
 class RateLimited(Busy):

@@ -54,7 +54,7 @@ def _major(folder: Path) -> int | None:
     if not (folder / "postgres").is_file() or not (folder / "initdb").is_file():
         return None
     try:
-        told = subprocess.run(  # noqa: S603 - the binaries we are about to run anyway
+        told = subprocess.run(  # noqa: S603 - the binaries we are about to run anyway # nosec B603
             [folder / "postgres", "--version"], capture_output=True, text=True, check=True, timeout=10
         ).stdout
     except (OSError, subprocess.SubprocessError):

@@ -25,7 +25,7 @@ from collabcampus.embedded import locks
 from collabcampus.embedded.binaries import Binaries, EmbeddedUnavailable, find_binaries
 from collabcampus.embedded.service_user import keep, reachable_binaries, reachable_folder, service_user
 
-SHORT = Path("/tmp")  # noqa: S108 - not TMPDIR: every process has to find the same, and ours is 0700 and checked
+SHORT = Path("/tmp")  # noqa: S108 - not TMPDIR: every process has to find the same, and ours is 0700 and checked # nosec B108
 PROCESSES = Path("/proc")
 PORT = 5432
 LONGEST_SOCKET_PATH = 107
@@ -198,7 +198,7 @@ class Cluster:
             str(self._binaries.bin / "initdb"), "-D", str(fresh), "--username=postgres", "--encoding=UTF8",
             "--data-checksums", "--auth-local=trust", "--auth-host=reject", *locale,
         ]  # fmt: skip
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(  # noqa: S603 - a list, no shell # nosec B603
             command, cwd="/", capture_output=True, text=True, check=False, env=_environment(), **self._user.popen
         )
         if done.returncode:
@@ -217,7 +217,7 @@ class Cluster:
         # The server's user may write here: root must not follow a link of theirs.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         with os.fdopen(os.open(log, flags, 0o600), "ab") as output:
-            self._server = subprocess.Popen(  # noqa: S603
+            self._server = subprocess.Popen(  # noqa: S603 - a list, no shell # nosec B603
                 command,
                 cwd="/",
                 stdin=subprocess.DEVNULL,

@@ -16,7 +16,7 @@ from collabcampus.domain.errors import RateLimited
 from collabcampus.domain.project import Actor
 from collabcampus.domain.types import Id
 from collabcampus.identity import Claims, Identity
-from collabcampus.identity.errors import TokenMissing
+from collabcampus.identity.errors import TokenInvalid, TokenMissing
 from collabcampus.identity.tokens import READ, WRITE
 from collabcampus.live.pace import Budgets, retry_after
 
@@ -32,10 +32,12 @@ class BearerToken(AbstractAuthenticationMiddleware):
     """Demands a good access token for every call that is not excluded from it."""
 
     async def authenticate_request(self, connection: ASGIConnection[Any, Any, Any, Any]) -> AuthenticationResult:
-        header = connection.headers.get("authorization", "")
-        if not header.lower().startswith(BEARER):
+        headers = connection.headers.getall("authorization", [""])
+        if not headers[0].lower().startswith(BEARER):
             raise TokenMissing
-        token = header[len(BEARER) :].strip()
+        if len(headers) > 1:
+            raise TokenInvalid  # proxies and servers differ in which of two counts
+        token = headers[0][len(BEARER) :].strip()
         identity: Identity = connection.app.state.identity
         claims = await identity.claims(token)
         claims.require(scope_of(connection))

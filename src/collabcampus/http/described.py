@@ -7,7 +7,7 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.plugins import JsonRenderPlugin, ScalarRenderPlugin
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.routes import HTTPRoute
 from litestar.types import Method
@@ -16,12 +16,14 @@ from msgspec import Struct
 
 from collabcampus.domain.commands import camel
 from collabcampus.http.access import READING
+from collabcampus.http.manual import ManualPlugin
 from collabcampus.http.problems import PROBLEM_JSON
 
 _OF_THE_HOUSE = {"self", "request", "door", "identity", "openid", "ready"}
 """Parameters of handlers that no client sends."""
 _ALWAYS = {503: "Busy, or the log cannot be reached; try again after `Retry-After`"}
 _WITH_INPUT = {400: "The request is not what this call takes"}
+_OPEN = {429: "Asked for too often; try again after `Retry-After`"}
 _SIGNED_IN = {401: "Not signed in, or no longer", 403: "A token without the scope that this takes"}
 _SPENDING = {429: "More than one may ask for at a time; try again after `Retry-After`"}
 _FOR_ADMINISTRATORS = {403: "No administrator, or not signed in themselves", 409: "It disagrees with what is there"}
@@ -51,7 +53,7 @@ def configuration() -> OpenAPIConfig:
         version=version("collabcampus"),
         description="An event-sourced, real-time backend for project boards.",
         path="/schema",
-        render_plugins=[ScalarRenderPlugin(), JsonRenderPlugin()],
+        render_plugins=[ManualPlugin(), JsonRenderPlugin()],
         operation_id_creator=_operation_id,
         components=Components(
             security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}
@@ -78,7 +80,7 @@ def _problems(route: HTTPRoute, handler: HTTPRouteHandler) -> dict[int, str]:
     signed_in = not handler.opt.get("exclude_from_auth")
     return {
         **(_WITH_INPUT if takes.keys() - _OF_THE_HOUSE else {}),
-        **(_SIGNED_IN if signed_in else {}),
+        **(_SIGNED_IN if signed_in else _OPEN if "data" in takes else {}),
         **(_FOR_ADMINISTRATORS if handler.opt.get("administrators") else {}),
         **(_NAMING if route.path_parameters else {}),
         **(_CHANGING if "intent" in takes else {}),

@@ -14,12 +14,12 @@ from collabcampus.domain.types import explained
 RETRY_AFTER_S = 1
 PROBLEM_JSON = "application/problem+json"
 _STATUS: dict[type[errors.Refused], int] = {
+    errors.RateLimited: 429,
     errors.Unauthenticated: 401,
     errors.StalePosition: 412,
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
-    errors.RateLimited: 429,
     errors.Busy: 503,
     errors.Invalid: 422,
 }

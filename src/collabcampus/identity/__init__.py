@@ -18,13 +18,15 @@ from collabcampus.identity import api_tokens, errors
 from collabcampus.identity import security_log as kinds
 from collabcampus.identity.accounts import Accounts, User, clean_email
 from collabcampus.identity.administration import DISABLED_CHANNEL, Administration
+from collabcampus.identity.keys import KEYS_CHANNEL, SHORTEST_SECRET, Keyring, Keys
 from collabcampus.identity.passwords import Passwords, require_strong
-from collabcampus.identity.security_log import SecurityLog
+from collabcampus.identity.security_log import SecurityLog, peer
 from collabcampus.identity.sessions import SESSIONS_CHANNEL, Sessions
-from collabcampus.identity.tokens import LIFE_S, SHORTEST_SECRET, Claims, Tokens
+from collabcampus.identity.throttle import Throttle
+from collabcampus.identity.tokens import LIFE_S, Claims, Tokens, unknown_key
 from collabcampus.log.database import Database
 
-__all__ = ["DISABLED_CHANNEL", "SESSIONS_CHANNEL", "Claims", "Identity", "SignedIn", "User"]
+__all__ = ["DISABLED_CHANNEL", "KEYS_CHANNEL", "SESSIONS_CHANNEL", "Claims", "Identity", "SignedIn", "User"]
 
 
 class SignedIn(Struct, frozen=True, rename="camel"):
@@ -45,9 +47,22 @@ class SignedIn(Struct, frozen=True, rename="camel"):
 class Identity:
     """Registers, signs in and out, and tells who a token speaks for."""
 
-    def __init__(self, database: Database, *, secret: str | None, refresh_grace: int) -> None:
-        """`secret` signs tokens instead of the database's own; `refresh_grace` in seconds."""
-        self._database, self._secret = database, secret
+    def __init__(
+        self,
+        database: Database,
+        *,
+        secret: str | None,
+        refresh_grace: int,
+        old_secrets: tuple[str, ...] = (),
+        login_rate: int = 0,
+    ) -> None:
+        """`secret` signs tokens instead of the database's own keys, and `old_secrets` verify beside it.
+
+        `refresh_grace` in seconds; `login_rate`: wrong passwords a minute, 0 for any number.
+        """
+        self._database, self._given = database, (secret, old_secrets)
+        self.keys = Keys(database)
+        self.throttle = Throttle(database, login_rate)
         self.accounts = Accounts(database)
         self.security = SecurityLog(database)
         self.sessions = Sessions(database, timedelta(seconds=refresh_grace), self.security)
@@ -55,12 +70,19 @@ class Identity:
         self.administration = Administration(database, self.sessions, self.security)
         self.administration.on_disabled.append(self.api_tokens.forget_person)
         self._passwords = Passwords()
+        self._ring = self.keys.ring
         self._tokens: Tokens | None = None
         self._invitations = b""
 
     async def open(self) -> None:
         """Get the keys, made on the first start of all, and learn which sessions have ended."""
-        self._tokens = Tokens(self._secret.encode() if self._secret else await self._stored("access"))
+        secret, old_secrets = self._given
+        if secret:
+            self._ring = Keyring.given(secret, old_secrets)
+        else:
+            await self.keys.open()
+        self._tokens = Tokens(self._ring)
+        self.throttle.secret = await self._stored("throttle")
         self._invitations = await self._stored("invitation")
         self.sessions.secret = await self._stored("refresh")
         await self.sessions.load()
@@ -73,9 +95,23 @@ class Identity:
         """End the threads that hash."""
         self._passwords.close()
 
+    async def heal(self) -> None:
+        """Read what notifications may have been missed of, and sweep: now and then."""
+        await self.sessions.load()
+        await self.administration.load()
+        if self._ring is self.keys.ring:
+            await self.keys.load()
+        await self.throttle.sweep()
+
     async def register(self, email: str, name: str, password: str, user_agent: str) -> SignedIn:
-        """A new account, signed in. EmailTaken, InvalidEmail, InvalidName or WeakPassword otherwise."""
+        """A new account, signed in. EmailTaken, InvalidEmail, InvalidName or WeakPassword otherwise.
+
+        RateLimited, here and below, where the `peer` that asks does so too often; who has none may always.
+        """
         require_strong(password, clean_email(email))
+        buckets = self.throttle.of_registration(peer.get())
+        await self.throttle.require(buckets)
+        await self.throttle.take(buckets)
         users = await self.accounts.add([(email, name)], await self._passwords.hash(password))
         self.security.record(kinds.REGISTERED, user_id=users[0].id)
         return await self._sign_in(users[0], user_agent)
@@ -90,11 +126,7 @@ class Identity:
 
     async def login(self, email: str, password: str, user_agent: str) -> SignedIn:
         """Sign in. BadCredentials, at the same cost, for an unknown address and for a wrong password."""
-        known = await self.accounts.credentials(email)
-        if not await self._passwords.verify(known[1] if known else None, password) or known is None:
-            self._refused_sign_in(email, known[0] if known else None)
-            raise errors.BadCredentials
-        user, stored, disabled = known
+        user, stored, disabled = await self._recognized(email, password)
         if disabled:
             self.security.record(kinds.DISABLED_REFUSED, user_id=user.id)
             raise errors.AccountDisabled
@@ -102,13 +134,32 @@ class Identity:
             await self.accounts.set_hash(user.id, await self._passwords.hash(password))
         return await self._sign_in(user, user_agent)
 
+    async def _recognized(self, email: str, password: str) -> tuple[User, str, bool]:
+        """Whose password it is. Asked again when its turn comes: others may have failed meanwhile."""
+        buckets = self.throttle.of_login(email, peer.get())
+        await self.throttle.require(buckets)
+        async with self._passwords.turn():
+            await self.throttle.require(buckets)
+            known = await self.accounts.credentials(email)
+            if not await self._passwords.matches(known[1] if known else None, password) or known is None:
+                self._refused_sign_in(email, known[0] if known else None)
+                await self.throttle.take(buckets)
+                raise errors.BadCredentials
+        return known
+
     async def vouched(self, user: User, user_agent: str) -> SignedIn:
         """Sign somebody in whom an identity provider vouches for."""
         return await self._sign_in(user, user_agent)
 
     async def refresh(self, refresh_token: str) -> SignedIn:
         """Fresh tokens for a refresh token, which is dead then. BadRefreshToken otherwise."""
-        user_id, session_id, successor = await self.sessions.turn(refresh_token)
+        buckets = self.throttle.of_refresh(peer.get())
+        await self.throttle.require(buckets)
+        try:
+            user_id, session_id, successor = await self.sessions.turn(refresh_token)
+        except errors.BadRefreshToken:
+            await self.throttle.take(buckets)
+            raise
         return SignedIn(self.tokens.issue(user_id, session_id), successor, LIFE_S, await self.user(user_id))
 
     async def logout(self, session_id: str) -> None:
@@ -127,6 +178,9 @@ class Identity:
         Unauthenticated, or AccountDisabled for an API token."""
         if token.startswith(api_tokens.PREFIX):
             return await self.api_tokens.claims(token)
+        kid = unknown_key(token, self._ring) if self._ring is self.keys.ring else None
+        if kid:
+            await self.keys.found(kid)  # another node may have made it just now
         try:
             return self.authenticate(token)
         except errors.TokenInvalid:

@@ -2,33 +2,28 @@
 
 import asyncio
 import unicodedata
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from collabcampus.domain.errors import Overloaded
+from collabcampus.identity.common import is_common
 from collabcampus.identity.errors import WeakPassword
 
 MEMORY_KIB = 19 * 1024
 PASSES = 2
 LANES = 1
 THREADS = 2
+WAITING_MOST = 200
+"""Who may wait for a turn: some seconds' work. Whoever comes then is told to come back."""
+RETRY_AFTER_S = 2
 
 T = TypeVar("T")
 SHORTEST, LONGEST = 12, 128
-
-# The most common ones that are long enough to get this far; shorter ones are refused by length. No package
-# that is kept up lists long ones alone, and the well-known lists hold hardly any of twelve characters or more.
-COMMON = frozenset(
-    {
-        "123456789012", "1234567890123", "12345678910111213", "password1234", "password12345", "passwordpassword",
-        "qwertyuiop12", "qwertyuiop123", "qwertyuiopasdfghjkl", "1q2w3e4r5t6y", "1q2w3e4r5t6y7u8i", "iloveyou1234",
-        "administrator", "letmeinletmein", "abcdefghijkl", "abcdefghijklmnopqrstuvwxyz", "abcd12345678",
-        "changeme1234", "welcome12345", "correcthorsebatterystaple", "password123!", "adminadminadmin",
-    }
-)  # fmt: skip
 
 
 def require_strong(password: str, email: str) -> None:
@@ -38,7 +33,7 @@ def require_strong(password: str, email: str) -> None:
         reason = f"{SHORTEST} to {LONGEST} characters are needed"
     elif "\0" in password or not _is_utf8(password):
         reason = "it holds characters that are not text"
-    elif password.lower() in COMMON or len(set(password)) < 4:
+    elif is_common(password):
         reason = "it is among the first that are guessed"
     elif _as_address(password) == email:
         reason = "it is the e-mail address"
@@ -52,14 +47,36 @@ class Passwords:
     def __init__(self) -> None:
         self._hasher = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="passwords")
+        self._turns, self._waiting = asyncio.Semaphore(THREADS), 0
         self._nobodys = self._hasher.hash("the password of nobody at all")
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """One of the turns to hash, of which there are as many as threads; Overloaded where too many wait for one."""
+        if self._waiting >= WAITING_MOST:
+            raise Overloaded(retryAfter=RETRY_AFTER_S)
+        self._waiting += 1
+        try:
+            await self._turns.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     async def hash(self, password: str) -> str:
         """The encoded argon2id hash."""
-        return await self._run(self._hasher.hash, password)
+        async with self.turn():
+            return await self._run(self._hasher.hash, password)
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """Whether it is the password of this hash; None takes the same time and is never it."""
+        async with self.turn():
+            return await self.matches(stored, password)
+
+    async def matches(self, stored: str | None, password: str) -> bool:
+        """As `verify`, for whoever has a turn."""
         matches = await self._run(self._matches, stored or self._nobodys, password)
         return matches and stored is not None
 
@@ -73,7 +90,7 @@ class Passwords:
 
     def _matches(self, stored: str, password: str) -> bool:
         if len(password) > LONGEST or not _is_utf8(password):
-            password = ""
+            password = ""  # nobody has it # nosec B105
         try:
             return self._hasher.verify(stored, password)
         except (VerificationError, InvalidHashError):

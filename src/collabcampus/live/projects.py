@@ -249,7 +249,7 @@ class Projects(Generic[F]):
                     failure = error
                     await asyncio.sleep(RECONNECT_S)
                 if live.waiting and live.state.head == before and not live.uncommitted:
-                    await asyncio.sleep(random.uniform(*RETRY_S))  # noqa: S311 - being written by another right now
+                    await asyncio.sleep(random.uniform(*RETRY_S))  # noqa: S311 - being written by another right now # nosec B311
         except Exception as error:
             while live.waiting:
                 live.waiting.popleft().settle(None, error)

@@ -21,7 +21,7 @@ _ARRAYS = (
 )
 _APPEND = Statement(
     "append",
-    f"SELECT project_id, outcome FROM append({', '.join(f'${n}' for n in range(1, len(_ARRAYS) + 1))})",  # noqa: S608
+    f"SELECT project_id, outcome FROM append({', '.join(f'${n}' for n in range(1, len(_ARRAYS) + 1))})",  # noqa: S608 # nosec B608
     [arrays.ARRAY_OF[each] for each in _ARRAYS],
 )
 

@@ -196,7 +196,7 @@ async def unread_of(database: Database, user_id: str, after: str | None, limit: 
             ON mentions.project_id = m.project_id
         WHERE m.key = %s AND m.project_id > coalesce(%s::uuid, '{NOBODY}')
         ORDER BY m.project_id LIMIT %s
-        """,  # noqa: S608 - constants
+        """,  # noqa: S608 - constants # nosec B608
         *(user_id, user_id, after, limit),
     )
     return [row[0] for row in rows]

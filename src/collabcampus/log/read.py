@@ -14,7 +14,7 @@ _COLUMNS = "project_id, position, actor, command_id, rfc3339(at), type, data::te
 _EVENTS = f"""
     SELECT {_COLUMNS} FROM events
     WHERE project_id = %s AND position > %s ORDER BY position LIMIT %s
-"""  # noqa: S608 - a constant
+"""  # noqa: S608 - a constant # nosec B608
 
 
 class Answered(Struct, frozen=True):
@@ -78,7 +78,7 @@ async def events_of(
         WHERE project_id = %s AND position <= %s AND thing(key, data) = ANY(%s)
         UNION SELECT {_COLUMNS} FROM events WHERE project_id = %s AND position <= %s AND type IN ({listed})
         ORDER BY position
-        """,  # noqa: S608 - constants
+        """,  # noqa: S608 - constants # nosec B608
         *(project_id, until, list(things), project_id, until),
     )
     return [_recorded(row) for row in rows]
@@ -98,7 +98,7 @@ async def activity(
         FROM activity
         WHERE project_id = %s AND position < coalesce(%s::bigint, 9223372036854775807) {of_thing}
         ORDER BY position DESC LIMIT %s
-        """,  # noqa: S608 - constants
+        """,  # noqa: S608 - constants # nosec B608
         *(project_id, before, *((thing,) if thing else ()), limit),
     )
     return [row[0] for row in rows]

@@ -1,0 +1,252 @@
+"""Wrong passwords are counted for all nodes together, never shut anybody out for good, and tell nothing."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import msgspec
+import pytest
+
+from answering import problem
+from collabcampus.domain.errors import RateLimited
+from collabcampus.identity import Identity, errors
+from collabcampus.identity.passwords import THREADS
+from collabcampus.identity.security_log import peer
+from collabcampus.identity.throttle import ANYWHERE, PLACE, REGISTRATIONS, WINDOW_S, Throttle
+from collabcampus.log.database import Database
+from running import PASSWORD, Person, Server
+
+pytestmark = pytest.mark.anyio
+
+ALICE, NOBODY, AGENT = "alice@example.org", "nobody@example.org", "a test"
+HERE, THERE = "192.0.2.1", "198.51.100.7"
+RATE = 5
+SLOW_S = 5.0
+"""What a slow machine is given, where a bucket would not stay empty for long."""
+
+
+@pytest.fixture
+async def nodes(database: Database) -> AsyncIterator[list[Identity]]:
+    """Two nodes on one database, and an account."""
+    opened = [Identity(database, secret=None, refresh_grace=10, login_rate=RATE) for _ in range(2)]
+    for each in opened:
+        await each.open()
+    await opened[0].register(ALICE, "Alice", PASSWORD, AGENT)
+    yield opened
+    for each in opened:
+        each.close()
+
+
+async def guess(node: Identity, email: str = ALICE, place: str = HERE, password: str = "not the password") -> str:
+    """What somebody is answered: a code, or `let in`."""
+    peer.set(place)
+    try:
+        await node.login(email, password, AGENT)
+    except (errors.BadCredentials, RateLimited) as refused:
+        return refused.code
+    return "let in"
+
+
+async def test_failures_at_both_nodes_are_counted_together_and_then_the_right_password_waits_too(
+    nodes: list[Identity],
+) -> None:
+    told = [await guess(nodes[nth % 2]) for nth in range(RATE + 2)]
+
+    assert told == ["bad_credentials"] * RATE + ["rate_limited"] * 2
+    assert [await guess(each, password=PASSWORD) for each in nodes] == ["rate_limited"] * 2
+    assert await guess(nodes[1], place=THERE, password=PASSWORD) == "let in", "elsewhere its owner is let in"
+
+
+async def test_an_unknown_address_is_throttled_the_same_way_with_the_same_words(nodes: list[Identity]) -> None:
+    refused: dict[str, list[RateLimited]] = {ALICE: [], NOBODY: []}
+    for email in refused:
+        assert [await guess(nodes[0], email, place=f"203.0.113.{len(email)}") for _ in range(RATE)] == [
+            "bad_credentials"
+        ] * RATE
+        with pytest.raises(RateLimited) as told:
+            await nodes[0].login(email, PASSWORD, AGENT, f"203.0.113.{len(email)}")
+        refused[email].append(told.value)
+    (known,), (unknown,) = refused.values()
+    assert (known.code, known.message, set(known.details)) == (unknown.code, unknown.message, set(unknown.details))
+    assert known.details["retryAfter"] == pytest.approx(unknown.details["retryAfter"], abs=WINDOW_S / RATE)
+
+
+async def test_nobody_waits_longer_than_for_one_failure_to_be_forgotten(
+    nodes: list[Identity], database: Database
+) -> None:
+    await asyncio.gather(*(guess(each) for each in nodes * 20))
+    with pytest.raises(RateLimited) as refused:
+        await nodes[0].login(ALICE, PASSWORD, AGENT, HERE)
+    assert 0 < refused.value.details["retryAfter"] <= WINDOW_S / RATE
+
+    await past(database, refused.value.details["retryAfter"])
+    assert await guess(nodes[1], password=PASSWORD) == "let in"
+
+
+async def past(database: Database, seconds: float) -> None:
+    """So many seconds go by."""
+    await database.write("UPDATE throttle SET full_at = full_at - make_interval(secs => %s) RETURNING 1", seconds)
+
+
+async def test_guessing_on_while_throttled_makes_nobody_wait_longer(
+    nodes: list[Identity], database: Database
+) -> None:
+    for _ in range(RATE):
+        await guess(nodes[0])
+    before = await database.fetch("SELECT digest, full_at FROM throttle ORDER BY 1")
+
+    assert {await guess(nodes[0]) for _ in range(20)} == {"rate_limited"}
+    assert await database.fetch("SELECT digest, full_at FROM throttle ORDER BY 1") == before
+
+
+async def test_many_guesses_at_once_are_no_way_around(nodes: list[Identity]) -> None:
+    told = await asyncio.gather(*(guess(each) for each in nodes * 20))
+
+    assert RATE <= told.count("bad_credentials") < RATE + THREADS * len(nodes)
+    assert set(told) == {"bad_credentials", "rate_limited"}
+
+
+async def test_right_passwords_are_not_counted(nodes: list[Identity], database: Database) -> None:
+    told = await asyncio.gather(*(guess(each, password=PASSWORD) for each in nodes * 2 * RATE))
+
+    assert set(told) == {"let in"}
+    assert await database.fetch("SELECT FROM throttle") == []
+
+
+async def fail(node: Identity, times: int, email: str = "{}@example.org", place: str = "{}") -> None:
+    """What so many wrong passwords leave behind, each from a place or for an account of its own."""
+    for nth in range(times):
+        await node.throttle.take(node.throttle.of_login(email.format(nth), place.format(f"203.0.113.{nth}")))
+
+
+async def test_strangers_elsewhere_shut_nobody_out_before_they_have_guessed_ten_times_as_often(
+    nodes: list[Identity], database: Database
+) -> None:
+    await fail(nodes[0], RATE * ANYWHERE - 1, email=ALICE)
+    assert await guess(nodes[1], password=PASSWORD) == "let in"
+
+    await fail(nodes[0], RATE * ANYWHERE, email=ALICE)
+    await past(database, -SLOW_S)
+    assert await guess(nodes[1], password=PASSWORD) == "rate_limited"
+    with pytest.raises(RateLimited) as refused:
+        await nodes[1].login(ALICE, PASSWORD, AGENT, HERE)
+    assert refused.value.details["retryAfter"] <= SLOW_S + WINDOW_S / RATE / ANYWHERE, "and then for a moment"
+    assert await guess(nodes[0], NOBODY) == "bad_credentials", "others are not concerned"
+
+
+async def test_a_place_that_tries_many_accounts_is_throttled_and_other_places_are_not(
+    nodes: list[Identity], database: Database
+) -> None:
+    await fail(nodes[0], RATE * PLACE - 1, place=HERE)
+    assert await guess(nodes[1], "one.more@example.org") == "bad_credentials"
+
+    await fail(nodes[0], RATE * PLACE, place=HERE)
+    await past(database, -SLOW_S)
+    assert await guess(nodes[1], password=PASSWORD) == "rate_limited"
+    assert await guess(nodes[1], place=THERE, password=PASSWORD) == "let in"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("fe80::1%eth0", "fe80::1%eth1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("", "", True),
+        ("somewhere", "elsewhere", False),
+    ],
+)
+async def test_a_place_is_an_ipv4_address_or_a_network_of_ipv6(one: str, other: str, same: bool) -> None:
+    throttle = Throttle(Database("", most=1), RATE)
+    assert (throttle.of_login(ALICE, one) == throttle.of_login(ALICE, other)) is same
+
+
+async def test_however_an_address_is_written_it_is_one_account(nodes: list[Identity]) -> None:
+    written = [ALICE, ALICE.upper(), f" {ALICE} ", "Alice@Example.org", ALICE]
+    assert [await guess(nodes[0], each) for each in written[:RATE]] == ["bad_credentials"] * RATE
+    assert await guess(nodes[0]) == "rate_limited"
+
+
+async def test_what_is_kept_names_nobody_and_is_swept(nodes: list[Identity], database: Database) -> None:
+    await guess(nodes[0])
+    rows = await database.fetch("SELECT t::text FROM throttle AS t")
+    assert len(rows) == 3
+    assert not any(each in str(rows) for each in ("alice", HERE, ALICE.encode().hex()))
+
+    await past(database, WINDOW_S)
+    await nodes[1].heal()
+    assert await database.fetch("SELECT FROM throttle") == []
+
+
+async def test_a_rate_of_0_is_no_limit_and_asks_nobody(database: Database) -> None:
+    node = Identity(database, secret=None, refresh_grace=10, login_rate=0)
+    await node.open()
+    assert {await guess(node) for _ in range(15)} == {"bad_credentials"}
+    assert await database.fetch("SELECT FROM throttle") == []
+    node.close()
+
+
+@pytest.fixture(scope="module")
+def strict(module_database_url: str) -> Iterator[Server]:
+    with Server("--database-url", module_database_url, "--workers", "2", COLLABCAMPUS_LOGIN_RATE="3") as running:
+        yield running
+
+
+def test_over_http_it_is_a_429_that_says_when_to_come_back(strict: Server) -> None:
+    person = Person(strict.url, "Alice")
+    for _ in range(3):
+        wrong = httpx.post(f"{strict.url}/login", json={"email": person.email, "pwd": "not the password"})
+        assert problem(wrong) == (401, "bad_credentials")
+    answers = [httpx.post(f"{strict.url}/login", json={"email": person.email, "pwd": PASSWORD}) for _ in range(4)]
+
+    for answer in answers:
+        assert problem(answer) == (429, "rate_limited")
+        assert 0 < answer.json()["retryAfter"] <= 20
+        assert answer.json()["retryAfter"] <= int(answer.headers["retry-after"]) <= 20
+    assert person.http.get("/me").status_code == 200, "who is signed in stays so"
+    told = httpx.post(
+        f"{strict.url}/login",
+        json={"email": person.email, "pwd": PASSWORD},
+        headers={"X-Forwarded-For": "192.0.2.77"},
+    )
+    assert problem(told) == (429, "rate_limited"), "a header is no way around"
+
+
+async def test_registrations_are_counted_by_place_and_before_anything_is_hashed(
+    nodes: list[Identity], database: Database
+) -> None:
+    throttle = nodes[0].throttle
+    (bucket,) = throttle.of_registration(HERE)
+    assert bucket.cost == WINDOW_S / RATE / REGISTRATIONS
+    await throttle.take([msgspec.structs.replace(bucket, cost=WINDOW_S)])
+    await past(database, -SLOW_S)
+
+    with pytest.raises(RateLimited):
+        await nodes[1].register("bob@example.org", "Bob", PASSWORD, AGENT, HERE)
+    assert await nodes[1].find("bob@example.org") is None
+    await nodes[1].register("bob@example.org", "Bob", PASSWORD, AGENT, THERE)
+    await nodes[1].register("carol@example.org", "Carol", PASSWORD, AGENT)
+
+
+def test_bad_refresh_tokens_are_counted_by_place(strict: Server) -> None:
+    began = time.monotonic()
+    with httpx.Client(base_url=strict.url) as http:
+        told = [http.post("/refresh", json={"refreshToken": f"nonsense {nth}"}).status_code for nth in range(400)]
+    limit = 3 * 60
+    forgotten = (time.monotonic() - began) * limit / WINDOW_S
+    assert limit <= told.count(401) <= limit + forgotten + 2
+    assert told[-1] == 429 or forgotten > 200
+    assert set(told) == {401, 429}
+
+
+def test_a_day_at_the_office_is_never_throttled(server: Server) -> None:
+    """A test suite or a classroom: registrations, sign-ins and slips of many people from one address."""
+    people = [Person(server.url, f"Student{nth}") for nth in range(10)]
+    with httpx.Client(base_url=server.url, timeout=20) as http:
+        for nth in range(30):
+            pwd = PASSWORD if nth % 3 else "a slip of the finger"
+            answer = http.post("/login", json={"email": people[nth % 10].email, "pwd": pwd})
+            assert answer.status_code == (200 if nth % 3 else 401)
