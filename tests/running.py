@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 
+import mailbox
+
 COLLABCAMPUS = Path(sys.executable).parent / "collabcampus"
 READY = "collabcampus ready on "
 READY_WITHIN_S = 60
@@ -26,7 +28,7 @@ class Server:
     def __init__(self, *options: str, command: Path | list[str] = COLLABCAMPUS, **environ: str) -> None:
         program = command if isinstance(command, list) else [str(command)]
         self._command = [*program, "serve", "--port", "0", *options]
-        self._environ = {**os.environ, **environ}
+        self._environ = {**os.environ, "COLLABCAMPUS_MAIL": mailbox.URL, **environ}
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
         self.errors = ""
@@ -96,6 +98,13 @@ class Person:
         self.token: str = answer.json()["token"]
         self.refresh_token: str = answer.json()["refreshToken"]
         self.http.headers["authorization"] = f"Bearer {self.token}"
+
+    def verified(self) -> "Person":
+        """The same person, who has verified the address with what was mailed to it."""
+        token = mailbox.token_to(self.email, mailbox.VERIFY)
+        answer = self.http.post("/email/verify", json={"token": token})
+        assert answer.status_code == 204, answer.text
+        return self
 
     def project(self, name: str = "Garden", **fields: Any) -> str:
         """The id of a new project."""

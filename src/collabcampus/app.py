@@ -27,7 +27,10 @@ from collabcampus.embedded import Cluster, find_binaries
 from collabcampus.http import api
 from collabcampus.http.documents import published
 from collabcampus.http.door import Door
-from collabcampus.identity import SESSIONS_CHANNEL, Identity
+from collabcampus.identity import NAMES_CHANNEL, SESSIONS_CHANNEL, Identity
+from collabcampus.identity.letters import Letters
+from collabcampus.identity.mail import mailer
+from collabcampus.identity.post import Post
 from collabcampus.live.bus import Bus
 from collabcampus.live.notices import Notices
 from collabcampus.live.presence import Presence
@@ -133,7 +136,14 @@ class Application:
         share = max(FEWEST_CONNECTIONS, CONNECTIONS // settings.workers)
         self.database = Database(conninfo, most=min(POOL_MAX, share))
         self.projects: Projects[Frame] = Projects(self.database, SocketFrames(), now=now, fresh_id=fresh_id)
-        self.identity = Identity(self.database, secret=settings.secret, refresh_grace=settings.refresh_grace)
+        self.identity = Identity(
+            self.database,
+            secret=settings.secret,
+            refresh_grace=settings.refresh_grace,
+            post=Post(Letters(settings.mail_from, settings.links_to), mailer(settings.mail, settings.data)),
+            registration=settings.registration,
+            verified_addresses=settings.verified_addresses,
+        )
         self.gateway = Gateway(
             self.database,
             self.projects,
@@ -147,6 +157,7 @@ class Application:
         self.bus: Bus = PostgresBus(self.database, self._heal)
         self.bus.subscribe(HEADS, self._heads)
         self.bus.subscribe(SESSIONS_CHANNEL, self.identity.sessions.heard)
+        self.bus.subscribe(NAMES_CHANNEL, self.identity.accounts.renamed)
         self.presence = Presence(self.bus, self.projects.room, self.projects.rooms)
         self.projects.people_changed = self.presence.changed
         self.projects.committed_here = Notices(self.bus, self.gateway.told).committed
@@ -165,6 +176,7 @@ class Application:
                         yield self
                     finally:
                         await _ended(reminding)
+                        await self.identity.post.drained()
             finally:
                 await _ended(following)
         finally:
@@ -269,6 +281,7 @@ async def serve(application: Application, ready: Callable[[str], None]) -> None:
     OSError where it cannot listen there.
     """
     listening = listen(application.settings.host, application.settings.port)
+    application.identity.post.letters.links_to = application.settings.links_to or address(listening)
     server = _Server(_web(application, "httptools"), application.gateway.close_all)
     await _until_stopped(server, [listening], lambda: ready(address(listening)))
 

@@ -61,6 +61,11 @@ def serve(
     with commas between; the usual React development servers unless set), COLLABCAMPUS_SECRET (signs tokens; 32 or
     more bytes; made and kept in the database unless set), COLLABCAMPUS_REFRESH_GRACE (seconds in which a used refresh
     token gives the same successor; 10), COLLABCAMPUS_POSTGRES_BIN (a folder of PostgreSQL binaries to run).
+
+    Mail goes by COLLABCAMPUS_MAIL (smtp://user:password@host:port, smtps://… or file:///folder; files in the data
+    folder's mail unless set) from COLLABCAMPUS_MAIL_FROM; its links lead to COLLABCAMPUS_LINKS_TO, the frontend's
+    address. COLLABCAMPUS_REGISTRATION is open, closed, invitation, or domains with commas between.
+    COLLABCAMPUS_VERIFIED_ADDRESSES=true: people are found by addresses alone that they have verified.
     """
     settings = _settings(host=host, port=port, data=data, database_url=database_url, workers=workers)
     _run(partial(_serve if settings.workers == 1 else _supervise, settings, demo))
@@ -131,7 +136,7 @@ def user_add(
 
     async def work() -> None:
         async with root.running(_settings(data=data, database_url=database_url)) as application:
-            signed_in = await application.identity.register(email, name, password, "command line")
+            signed_in = await application.identity.register(email, name, password, "command line", verified=True)
             typer.echo(signed_in.user.id)
 
     _run(work)
@@ -182,6 +187,7 @@ async def _supervise(settings: config.Settings, with_demo: bool) -> None:
             demo_project = await demo_data.ensure(application) if with_demo else None
         listening = root.listen(settings.host, settings.port)
         ready = partial(_tell_ready, demo_project, root.address(listening))
+        settings = msgspec.structs.replace(settings, links_to=settings.links_to or root.address(listening))
         await supervisor.serve(supervisor.Supervisor(settings, conninfo, listening), ready, root.STOP_SIGNALS)
 
 

@@ -23,6 +23,14 @@ REACT_DEV_SERVERS = (
 )
 
 
+_HOST = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
+_PORT = r"(:[0-9]{1,4}|:[1-5][0-9]{4}|:6[0-4][0-9]{3})?"
+MAIL = rf"^(file:///[!-~]+|smtps?://([!-.0-9:;-?A-~]+@)?{_HOST}{_PORT}/?)$"
+MAIL_FROM = r"^([^<>@\x00-\x1f\x7f]* )?<?[!-;=?A-~]+@[A-Za-z0-9.-]+>?$"
+PAGES = rf"^https?://{_HOST}{_PORT}(/[!-\"$->@-~]*)?$"
+REGISTRATION = r"^(open|closed|invitation|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(, *[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)*)$"
+
+
 class BadSetting(Exception):
     """A setting is not what it must be; the message names it."""
 
@@ -30,7 +38,10 @@ class BadSetting(Exception):
 class Settings(Struct, frozen=True):
     """Everything that can be set.
 
-    Times are in seconds. `origins` are the web origins allowed beside the server's own.
+    Times are in seconds. `origins` are the web origins allowed beside the server's own. `mail` is `file:///folder`,
+    `smtp://user:password@host:port` or `smtps://…`; the data folder's `mail` unless set. `links_to` is the frontend
+    that mailed links lead to; the server's own address unless set. `registration` is open, closed, invitation, or the
+    domains whose addresses may register. With `verified_addresses` people are found by verified addresses alone.
     """
 
     host: str = "127.0.0.1"
@@ -42,6 +53,11 @@ class Settings(Struct, frozen=True):
     origins: tuple[str, ...] = REACT_DEV_SERVERS
     secret: str | None = None
     refresh_grace: Annotated[int, Meta(ge=0, le=3600)] = 10
+    mail: Annotated[str, Meta(pattern=MAIL)] | None = None
+    mail_from: Annotated[str, Meta(pattern=MAIL_FROM)] = "CollabCampus <collabcampus@localhost>"
+    links_to: Annotated[str, Meta(pattern=PAGES)] | None = None
+    registration: Annotated[str, Meta(pattern=REGISTRATION)] = "open"
+    verified_addresses: bool = False
 
     def __repr__(self) -> str:
         return f"Settings(host={self.host!r}, port={self.port}, data={str(self.data)!r})"  # no secret, no password

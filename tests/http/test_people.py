@@ -21,7 +21,7 @@ def test_signing_in_refreshing_and_signing_out(server: Server) -> None:
     fresh = person.http.post("/refresh", json={"refreshToken": login["refreshToken"]}).json()
     bearer = {"Authorization": f"Bearer {fresh['token']}"}
     assert person.http.get("/me", headers=bearer).json() == {
-        "id": person.user_id, "email": person.email, "name": "Carol",
+        "id": person.user_id, "email": person.email, "name": "Carol", "verified": False,
     }  # fmt: skip
 
     assert person.http.post("/logout", headers=bearer).status_code == 204

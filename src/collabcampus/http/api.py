@@ -11,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.middleware import DefineMiddleware
 
 from collabcampus.http import access, described, problems
+from collabcampus.http.account import AccountController
 from collabcampus.http.activity import ActivityController
 from collabcampus.http.checklist import ChecklistController
 from collabcampus.http.columns import ColumnsController
@@ -24,12 +25,15 @@ from collabcampus.http.members import MembersController
 from collabcampus.http.messages import MessagesController
 from collabcampus.http.people import PeopleController
 from collabcampus.http.projects import ProjectsController
+from collabcampus.http.recovery import RecoveryController
 from collabcampus.http.search import SearchController
 from collabcampus.http.tasks import ProjectTasksController, TasksController
 
 CONTROLLERS = (
     HealthController,
     PeopleController,
+    RecoveryController,
+    AccountController,
     ProjectsController,
     ColumnsController,
     LabelsController,

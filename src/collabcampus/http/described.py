@@ -64,10 +64,11 @@ def describe(application: Litestar) -> None:
             for handler in route.route_handlers:
                 handler.summary, _, rest = cleandoc(handler.fn.__doc__ or "").partition("\n")
                 handler.description = rest.strip() or None
-                handler.responses = {
+                refusals = {
                     status: ResponseSpec(Problem, generate_examples=False, description=why, media_type=PROBLEM_JSON)
                     for status, why in _problems(route, handler).items()
                 }
+                handler.responses = {**(handler.responses or {}), **refusals}
 
 
 def _problems(route: HTTPRoute, handler: HTTPRouteHandler) -> dict[int, str]:

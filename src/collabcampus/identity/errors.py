@@ -1,6 +1,6 @@
 """Why somebody is not let in, or not registered: the class name is the wire code, the docstring the message."""
 
-from collabcampus.domain.errors import Conflict, Forbidden, Invalid, Unauthenticated
+from collabcampus.domain.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 
 
 class TokenMissing(Unauthenticated):
@@ -45,3 +45,27 @@ class InvalidEmail(Invalid):
 
 class InvalidName(Invalid):
     """A name has 1 to 100 characters, none of them a control character."""
+
+
+class WrongPassword(Forbidden):
+    """This is not your password."""
+
+
+class BadMailedToken(Invalid):
+    """This token was used, is over, or never was one; ask for another mail."""
+
+
+class TooManyMails(Conflict):
+    """Enough mails were sent; look for the last of them, or ask again in an hour."""
+
+
+class SessionNotFound(NotFound):
+    """You have no such session."""
+
+
+class RegistrationClosed(Forbidden):
+    """Nobody can register here without being invited."""
+
+
+class AddressNotAllowed(Forbidden):
+    """Only addresses of certain domains can be used here."""
