@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-import mailbox
+import mailed
 
 COLLABCAMPUS = Path(sys.executable).parent / "collabcampus"
 READY = "collabcampus ready on "
@@ -28,7 +28,7 @@ class Server:
     def __init__(self, *options: str, command: Path | list[str] = COLLABCAMPUS, **environ: str) -> None:
         program = command if isinstance(command, list) else [str(command)]
         self._command = [*program, "serve", "--port", "0", *options]
-        self._environ = {**os.environ, "COLLABCAMPUS_MAIL": mailbox.URL, **environ}
+        self._environ = {**os.environ, "COLLABCAMPUS_MAIL": mailed.URL, **environ}
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
         self.errors = ""
@@ -101,7 +101,7 @@ class Person:
 
     def verified(self) -> "Person":
         """The same person, who has verified the address with what was mailed to it."""
-        token = mailbox.token_to(self.email, mailbox.VERIFY)
+        token = mailed.token_to(self.email, mailed.VERIFY)
         answer = self.http.post("/email/verify", json={"token": token})
         assert answer.status_code == 204, answer.text
         return self

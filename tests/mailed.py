@@ -22,7 +22,9 @@ atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 def mails_to(email: str) -> list[EmailMessage]:
     """All that was mailed to an address so far, oldest first."""
     contents = [each.read_bytes() for each in sorted(FOLDER.glob("*.eml"))]
-    found = [message_from_bytes(each, _class=EmailMessage, policy=default) for each in contents if email.encode() in each]
+    found = [
+        message_from_bytes(each, _class=EmailMessage, policy=default) for each in contents if email.encode() in each
+    ]
     return [each for each in found if each["to"] == email]
 
 
