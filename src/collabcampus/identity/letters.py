@@ -92,6 +92,6 @@ class Letters:
 def _address(address: str, name: str = "") -> Address:
     """One mailbox, whatever is in it: what could mean another is quoted."""
     user, _, domain = address.rpartition("@")
-    if not (user.isprintable() and _DOMAIN.fullmatch(domain)):
+    if not (user and user.isprintable() and _DOMAIN.fullmatch(domain)):
         raise ValueError("an address is one mailbox")
     return Address(name, user, domain)

@@ -3,9 +3,11 @@
 import hashlib
 import hmac
 from collections.abc import Callable
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from collabcampus.domain.types import Id
 from collabcampus.identity.errors import AddressNotAllowed, RegistrationClosed
 from collabcampus.log.database import Database
 
@@ -25,8 +27,8 @@ _IN_FORCE = """
 class Invited(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """An invitation as its link names it."""
 
-    invitation_id: str
-    secret: str
+    invitation_id: Id
+    secret: Annotated[str, Meta(max_length=100)]
 
 
 class Admission:
