@@ -94,6 +94,13 @@ assert.deepEqual(columns.flatMap(({ id }) => board.column(id)), tasks);
 assert.deepEqual(board.columns, columns);
 assert.deepEqual([...board.labels.values()], labels);
 
+await forgot("demo@collabcampus.example");
+const wrong = await verify("#token=abc").catch((error) => error.message);
+await post("/login", { email: "demo@collabcampus.example", pwd: "campus demo 2026" });
+await signOutThere((await devices())[0]);
+await signOutElsewhere();
+console.log("mailed:", wrong, "here alone:", (await devices()).map(({ current }) => current).join());
+
 session.token = "nonsense";
 socket.disconnect().connect();
 process.once("unhandledRejection", (error) => {
@@ -125,6 +132,7 @@ def test_the_javascript_client_keeps_the_servers_board(demo: Server, tmp_path: P
         "then: review 0",
         "refused: column_not_found 0",
         "missed: 2 true",
+        "mailed: bad_mailed_token here alone: true",
         "let in no more: token_invalid",
     ]
 

@@ -28,6 +28,7 @@ _PORT = r"(:[0-9]{1,4}|:[1-5][0-9]{4}|:6([0-4][0-9]|5[0-4])[0-9]{2})?"
 MAIL = rf"^(file:///[!-~]+|smtps?://([!-.0-9:;-?A-~]+@)?{_HOST}{_PORT}/?)$(?!\n)"
 MAIL_FROM = r"^([^<>@\x00-\x1f\x7f]* )?<?[!-;=?A-~]+@[A-Za-z0-9.-]+>?$(?!\n)"
 PAGES = rf"^https?://{_HOST}{_PORT}(/[!-\"$->@-~]*)?$(?!\n)"
+"""A web address without query and fragment: the token goes into the fragment."""
 REGISTRATION = (
     r"^(open|closed|invitation|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(, *[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)*)$(?!\n)"
 )
