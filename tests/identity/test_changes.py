@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from collabcampus.domain.errors import Refused
 from collabcampus.identity import Identity, errors
 from collabcampus.identity.letters import RESET_PAGE
+from collabcampus.identity.proofs import Proofs
 from collabcampus.log.database import Database
 from identity.nodes import AGENT, EMAIL, NAME, NEW, PASSWORD, Box, node
 
@@ -119,6 +120,18 @@ async def test_nobody_comes_in_with_a_password_while_it_is_changed(
     with pytest.raises(errors.BadCredentials):
         await entering
     assert await database.fetch("SELECT session_id FROM sessions") == [(session,)]
+
+
+async def test_a_token_that_goes_to_an_address_of_before_sets_no_password(
+    here: tuple[Identity, Box], database: Database
+) -> None:
+    identity, _ = here
+    user = (await identity.register(EMAIL, NAME, PASSWORD, AGENT)).user
+
+    token = await Proofs(database).issue(user.id, "password", "of-before@example.org")
+
+    with pytest.raises(errors.BadMailedToken):
+        await identity.changes.reset(token, NEW)
 
 
 async def test_five_mails_an_hour_are_enough(here: tuple[Identity, Box], database: Database) -> None:

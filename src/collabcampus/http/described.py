@@ -31,6 +31,13 @@ _CHANGING = {
 }
 
 
+_OF_ACCOUNTS = {
+    403: "A wrong password, or this server's rule",
+    409: "It disagrees with what is there",
+    422: "It can never succeed as it is",
+}
+
+
 class Problem(Struct):
     """Why a request was refused. Clients go by `code`; some have details beside it."""
 
@@ -79,6 +86,7 @@ def _problems(route: HTTPRoute, handler: HTTPRouteHandler) -> dict[int, str]:
         **(_SIGNED_IN if signed_in else {}),
         **(_NAMING if route.path_parameters else {}),
         **(_CHANGING if "intent" in takes else {}),
+        **(_OF_ACCOUNTS if {"identity", "data"} <= takes.keys() else {}),
         **_ALWAYS,
     }
 

@@ -28,8 +28,10 @@ class Proven(Struct, frozen=True):
 
 _GOOD = (
     "SELECT a.user_id, p.email, a.email FROM proofs AS p JOIN accounts AS a USING (user_id) "
-    "WHERE p.digest = %s AND p.purpose = %s AND p.expires_at > now() AND a.disabled_at IS NULL"
+    "WHERE p.digest = %s AND p.purpose = %s AND p.expires_at > now() AND a.disabled_at IS NULL "
+    "AND (p.purpose = 'address' OR p.email = a.email)"
 )
+"""A password is set by who reads the mail of the account's own address, and not of one that it had."""
 
 
 class Proofs:
