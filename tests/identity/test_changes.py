@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from collabcampus.domain.errors import Refused
 from collabcampus.identity import Identity, errors
-from collabcampus.identity.letters import RESET_PAGE
+from collabcampus.identity.letters import RESET_PAGE, VERIFY_PAGE
 from collabcampus.identity.proofs import Proofs
 from collabcampus.log.database import Database
 from identity.nodes import AGENT, EMAIL, NAME, NEW, PASSWORD, Box, node
@@ -130,6 +130,21 @@ async def test_a_token_that_goes_to_an_address_of_before_sets_no_password(
 
     token = await Proofs(database).issue(user.id, "password", "of-before@example.org")
 
+    with pytest.raises(errors.BadMailedToken):
+        await identity.changes.reset(token, NEW)
+
+
+async def test_a_token_stays_dead_when_the_address_comes_back(here: tuple[Identity, Box]) -> None:
+    identity, box = here
+    user = (await identity.register(EMAIL, NAME, PASSWORD, AGENT)).user
+    token = await forgotten(identity, box)
+
+    for email in ("elsewhere@example.org", EMAIL):
+        await identity.changes.email(user.id, email, PASSWORD)
+        await identity.post.drained()
+        await identity.changes.verify(box.token(VERIFY_PAGE))
+
+    assert (await identity.account(user.id)).email == EMAIL
     with pytest.raises(errors.BadMailedToken):
         await identity.changes.reset(token, NEW)
 
