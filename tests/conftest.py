@@ -10,6 +10,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+import mailed
 from collabcampus.app import Application
 from collabcampus.embedded import Cluster
 from collabcampus.log.database import Database
@@ -75,7 +76,7 @@ async def database(database_url: str, anyio_backend: object) -> AsyncIterator[Da
 @pytest.fixture
 async def application(database_url: str, anyio_backend: object) -> AsyncIterator[Application]:
     """The whole application on a fresh database, without its web server."""
-    async with Application(Settings(), database_url).running() as running:
+    async with Application(Settings(mail=mailed.URL), database_url).running() as running:
         yield running
 
 

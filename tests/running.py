@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import psycopg
 
+import mailed
+
 COLLABCAMPUS = Path(sys.executable).parent / "collabcampus"
 READY = "collabcampus ready on "
 READY_WITHIN_S = 60
@@ -27,7 +29,7 @@ class Server:
     def __init__(self, *options: str, command: Path | list[str] = COLLABCAMPUS, **environ: str) -> None:
         program = command if isinstance(command, list) else [str(command)]
         self._command = [*program, "serve", "--port", "0", *options]
-        self._environ = {**os.environ, **environ}
+        self._environ = {**os.environ, "COLLABCAMPUS_MAIL": mailed.URL, **environ}
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
         self.errors = ""
@@ -107,6 +109,13 @@ class Person:
         """Make them an administrator, as no client can."""
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute("UPDATE accounts SET admin = true WHERE user_id = %s", (self.user_id,))
+        return self
+
+    def verified(self) -> "Person":
+        """The same person, who has verified the address with what was mailed to it."""
+        token = mailed.token_to(self.email, mailed.VERIFY)
+        answer = self.http.post("/email/verify", json={"token": token})
+        assert answer.status_code == 204, answer.text
         return self
 
     def project(self, name: str = "Garden", **fields: Any) -> str:

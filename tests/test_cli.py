@@ -92,6 +92,8 @@ def test_a_person_added_can_sign_in(server: Server, module_database_url: str) ->
     answer = httpx.post(f"{server.url}/login", json={"email": "dan@example.org", "pwd": "a long enough password"})
 
     assert answer.json()["user"]["id"] == added.stdout.strip()
+    bearer = {"Authorization": f"Bearer {answer.json()['token']}"}
+    assert httpx.get(f"{server.url}/me", headers=bearer).json()["verified"] is True, "the operator knows"
     again = run("user", "add", "dan@example.org", "Dan", "--password", "short", "--database-url", module_database_url)
     assert (again.returncode, "weak_password" in again.stderr) == (1, True)
 

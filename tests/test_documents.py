@@ -112,6 +112,12 @@ assert.deepEqual([...board.labels.values()], labels);
 const returned = new Promise((heard) => recovering.once("presence", heard));
 recovering.io.engine.close();
 console.log("there again:", (await returned).online.length, recovering.recovered);
+await forgot("demo@collabcampus.example");
+const wrong = await verify("#token=abc").catch((error) => error.message);
+await post("/login", { email: "demo@collabcampus.example", pwd: "campus demo 2026" });
+await signOutThere((await devices())[0]);
+await signOutElsewhere();
+console.log("mailed:", wrong, "here alone:", (await devices()).map(({ current }) => current).join());
 
 session.token = "nonsense";
 socket.disconnect().connect();
@@ -148,6 +154,7 @@ def test_the_javascript_client_keeps_the_servers_board(demo: Server, tmp_path: P
         "one socket too many: rate_limited and back",
         "missed: 2 true",
         "there again: 1 true",
+        "mailed: bad_mailed_token here alone: true",
         "let in no more: token_invalid",
     ]
 

@@ -19,6 +19,7 @@ from msgspec import Struct
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
+import mailed
 from collabcampus.domain import commands as c
 from collabcampus.domain import permissions
 from routes import ROUTES, route_of
@@ -161,12 +162,17 @@ def test_the_actor_is_never_read_from_the_payload(people: People, sockets: Socke
         assert code(answer) == "invalid_payload", (field, answer)
 
 
-OPEN = ("live", "ready", "register", "login", "refresh", "listOpenidProviders")
+OPEN = (
+    "live", "ready", "register", "login", "refresh", "forgotPassword", "resetPassword", "verifyEmail",
+    "listOpenidProviders",
+)  # fmt: skip
 NOT_SET_UP = ("startOpenid", "finishOpenid")
 """Open to all as well; here there is no identity provider."""
 SIGNED_IN = (
     "me", "logout", "listProjects", "search", "myTasks", "myNotifications", "markNotificationsRead", "myUnread",
     "makeApiToken", "listApiTokens", "revokeApiToken",
+    "mySessions", "endSession", "endOtherSessions", "changePassword", "changeEmail", "sendVerification",
+    "closeAccount",
 )  # fmt: skip
 MEMBERS = (
     "readProject", "readBoard", "listEvents", "listColumns", "listLabels", "listMembers", "listTasks", "listMessages",
@@ -217,7 +223,7 @@ def test_every_route_has_a_row_and_none_has_two() -> None:
 
 def status_of(call: Call, relation: str | None) -> tuple[int, ...]:
     """What somebody may be answered; `relation` is None for nobody, who is not signed in."""
-    good = (200, 201, 204)
+    good = (200, 201, 202, 204)
     if call.operation in OPEN:
         return good
     if call.operation in NOT_SET_UP:
@@ -241,7 +247,7 @@ def test_a_call_over_http_is_answered_as_the_table_says(people: People, server: 
     world = World(people)
     for relation in (None, *RELATIONS):  # those who are refused come first and leave the world as it was
         person = people[relation] if relation else people.guest
-        if call.operation in ("logout", "refresh"):
+        if call.operation in USED_UP:
             person = Person(server.url, "Passer-by")
         answer = requested(call, world, person, signed_in=relation is not None)
         assert answer.status_code in status_of(call, relation), (relation, answer.text)
@@ -272,7 +278,7 @@ def requested(
     path = call.path.format(**{name: quote(str(own[c.camel(name)]), safe="") for name in names})
     body = {name: value for name, value in sample.items() if name not in map(c.camel, names)}
     headers = {"Authorization": f"Bearer {token or person.token}" if signed_in else ""}
-    if call.method in ("GET", "DELETE"):
+    if call.method in ("GET", "DELETE") and call.operation != "closeAccount":
         return person.http.request(call.method, path, params=body, headers=headers)
     return person.http.request(call.method, path, json=body or None, headers=headers)
 
@@ -284,7 +290,33 @@ def an_api_token(person: Person) -> str:
     return str(answer.json()["tokenId"])
 
 
+def mailed_token(person: Person, call: str) -> str:
+    """What is mailed to somebody who asks for it."""
+    if call == "verifyEmail":
+        return mailed.token_to(person.email, mailed.VERIFY)
+    person.http.post("/password/forgot", json={"email": person.email}).raise_for_status()
+    return mailed.token_to(person.email, mailed.RESET)
+
+
+def other_session(person: Person) -> str:
+    """The id of another session of somebody's."""
+    person.http.post("/login", json={"email": person.email, "pwd": PASSWORD}).raise_for_status()
+    return str(person.http.get("/api/me/sessions").json()["items"][0]["sessionId"])
+
+
+USED_UP = (
+    "logout", "refresh", "resetPassword", "verifyEmail", "endSession", "endOtherSessions", "changePassword",
+    "changeEmail", "sendVerification", "closeAccount",
+)  # fmt: skip
+"""Calls after which the person or the session is another than before: somebody passing by asks them."""
 BODIES: dict[str, Sample] = {
+    "forgotPassword": lambda w, p: {"email": p.email},
+    "resetPassword": lambda w, p: {"token": mailed_token(p, "resetPassword"), "password": PASSWORD},
+    "verifyEmail": lambda w, p: {"token": mailed_token(p, "verifyEmail")},
+    "endSession": lambda w, p: {"sessionId": other_session(p)},
+    "changePassword": lambda w, p: {"currentPassword": PASSWORD, "password": "another long password"},
+    "changeEmail": lambda w, p: {"email": f"new-{p.email}", "password": PASSWORD},
+    "closeAccount": lambda w, p: {"password": PASSWORD},
     "register": lambda w, p: {"email": f"{uuid.uuid4()}@example.org", "name": "New", "password": PASSWORD},
     "login": lambda w, p: {"email": p.email, "pwd": PASSWORD},
     "refresh": lambda w, p: {"refreshToken": p.refresh_token},

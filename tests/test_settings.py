@@ -1,4 +1,4 @@
-"""Settings from the environment: limits and proxies that cannot be meant are refused in words."""
+"""Settings come from the environment, and a wrong one is refused by its name and without its value."""
 
 import pytest
 
@@ -33,3 +33,44 @@ def test_proxies_are_addresses_and_networks() -> None:
     assert load({}).proxies == ()
     settings = load({"COLLABCAMPUS_PROXIES": "127.0.0.1, 10.1.2.3/8, 2001:DB8::0/32"})
     assert settings.proxies == ("127.0.0.1", "10.0.0.0/8", "2001:db8::/32")
+
+
+GOOD = {
+    "MAIL": [
+        "file:///srv/mail", "file:///srv/some%20mail", "smtp://mail.example.org", "smtp://127.0.0.1:25/",
+        "smtps://user:p%40ss@mail.example.org:465", "smtp://user:pass@[::1]:65000",
+    ],
+    "MAIL_FROM": ["campus@example.org", "Campus <campus@example.org>", "Our Campus <no-reply@mail.example.org>"],
+    "LINKS_TO": ["https://boards.example.org", "http://127.0.0.1:8000", "https://example.org/app/"],
+    "REGISTRATION": ["open", "closed", "invitation", "example.edu", "example.edu,sub.example.org", "a.de, b.de"],
+    "VERIFIED_ADDRESSES": ["true", "false", "1", "0"],
+}  # fmt: skip
+BAD = {
+    "MAIL": ["mail.example.org", "http://example.org", "file://relative", "smtp://user:secret@mail example.org",
+             "smtp://mail:notaport", "smtp://mail.example.org:70000", "smtp://a/b"],
+    "MAIL_FROM": ["campus", "a@b\r\nBcc: c@d", "a@b, c@d", "a@b\n", "<>"],
+    "LINKS_TO": ["boards.example.org", "javascript:alert(1)", "https://example.org/#a", "https://example.org/?a",
+                 "https://user@example.org", "https://example.org/a b"],
+    "REGISTRATION": ["nobody", "example", "a.de,,b.de", ",", "a.de b.de"],
+    "VERIFIED_ADDRESSES": ["perhaps"],
+}  # fmt: skip
+
+
+def table(values: dict[str, list[str]]) -> list[tuple[str, str]]:
+    return [(name, each) for name, several in values.items() for each in several]
+
+
+@pytest.mark.parametrize(("name", "value"), table(GOOD))
+def test_a_setting_is_taken(name: str, value: str) -> None:
+    taken = getattr(load({f"COLLABCAMPUS_{name}": value}), name.lower())
+
+    assert taken == (value in ("true", "1") if name == "VERIFIED_ADDRESSES" else value)
+
+
+@pytest.mark.parametrize(("name", "value"), table(BAD))
+def test_a_wrong_setting_is_refused_by_its_name(name: str, value: str) -> None:
+    with pytest.raises(BadSetting) as refused:
+        load({f"COLLABCAMPUS_{name}": value})
+
+    assert name.lower() in str(refused.value)
+    assert "secret" not in str(refused.value)

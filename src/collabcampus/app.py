@@ -28,8 +28,11 @@ from collabcampus.http import api
 from collabcampus.http.documents import published
 from collabcampus.http.door import Door
 from collabcampus.http.security_headers import SecurityHeaders
-from collabcampus.identity import DISABLED_CHANNEL, KEYS_CHANNEL, SESSIONS_CHANNEL, Identity
+from collabcampus.identity import DISABLED_CHANNEL, KEYS_CHANNEL, NAMES_CHANNEL, SESSIONS_CHANNEL, Identity
+from collabcampus.identity.letters import Letters
+from collabcampus.identity.mail import mailer
 from collabcampus.identity.openid import OpenId
+from collabcampus.identity.post import Post
 from collabcampus.live.bus import Bus
 from collabcampus.live.heads import Heads
 from collabcampus.live.notices import Notices
@@ -150,6 +153,9 @@ class Application:
             refresh_grace=settings.refresh_grace,
             old_secrets=settings.old_secrets,
             login_rate=settings.login_rate,
+            post=Post(Letters(settings.mail_from, settings.links_to), mailer(settings.mail, settings.data)),
+            registration=settings.registration,
+            verified_addresses=settings.verified_addresses,
         )
         self.openid = OpenId(
             self.database,
@@ -182,6 +188,7 @@ class Application:
         self.bus.subscribe(KEYS_CHANNEL, self.identity.keys.heard)
         self.heads = Heads(self.projects.rooms, settings.head_each)
         self.bus.subscribe(DISABLED_CHANNEL, self.identity.administration.heard)
+        self.bus.subscribe(NAMES_CHANNEL, self.identity.accounts.renamed)
         self.presence = Presence(self.bus, self.projects.room, self.projects.rooms)
         self.projects.people_changed = self.presence.changed
         self.gateway.typed = Typists(self.bus, self.projects.room, typing_frame).typed
@@ -202,6 +209,7 @@ class Application:
                     finally:
                         for each in beside:
                             await _ended(each)
+                        await self.identity.post.drained()
             finally:
                 await _ended(following)
         finally:
@@ -319,6 +327,7 @@ async def serve(application: Application, ready: Callable[[str], None]) -> None:
     OSError where it cannot listen there.
     """
     listening = listen(application.settings.host, application.settings.port)
+    application.identity.post.letters.links_to = application.settings.links_to or address(listening)
     server = _Server(_web(application, PunctualProtocol), application.gateway.close_all)
     await _until_stopped(server, [listening], lambda: ready(address(listening)))
 

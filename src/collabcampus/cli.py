@@ -63,6 +63,11 @@ def serve(
     500; a person's sockets and changing requests together have ten times as much), COLLABCAMPUS_SOCKETS_PER_USER
     (200), COLLABCAMPUS_SOCKETS_PER_ADDRESS (10000). All workers and nodes count together: COLLABCAMPUS_LOGIN_RATE
     (wrong passwords a minute for one account at one address, and ten times as many at one address; 10).
+
+    Mail goes by COLLABCAMPUS_MAIL (smtp://user:password@host:port, smtps://… or file:///folder; files in the data
+    folder's mail unless set) from COLLABCAMPUS_MAIL_FROM; its links lead to COLLABCAMPUS_LINKS_TO, the frontend's
+    address. COLLABCAMPUS_REGISTRATION is open, closed, invitation, or domains with commas between.
+    COLLABCAMPUS_VERIFIED_ADDRESSES=true: people are found by addresses alone that they have verified.
     """
     settings = settings_of(
         host=host, port=port, data=data, database_url=database_url, workers=workers, production=production
@@ -170,6 +175,7 @@ async def _supervise(settings: config.Settings, with_demo: bool) -> None:
             demo_project = await demo_data.ensure(application) if with_demo else None
         listening = root.listen(settings.host, settings.port)
         ready = partial(_tell_ready, demo_project, root.address(listening))
+        settings = msgspec.structs.replace(settings, links_to=settings.links_to or root.address(listening))
         await supervisor.serve(supervisor.Supervisor(settings, conninfo, listening), ready, root.STOP_SIGNALS)
 
 

@@ -30,6 +30,15 @@ REACT_DEV_SERVERS = (
 LEAST_BURST = 500
 LARGEST_LIMIT = 1_000_000_000
 Limit = Annotated[int, Meta(ge=0, le=LARGEST_LIMIT)]
+_HOST = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
+_PORT = r"(:[0-9]{1,4}|:[1-5][0-9]{4}|:6([0-4][0-9]|5[0-4])[0-9]{2})?"
+MAIL = rf"^(file:///[!-~]+|smtps?://([!-.0-9:;-?A-~]+@)?{_HOST}{_PORT}/?)$(?!\n)"
+MAIL_FROM = r"^([^<>@\x00-\x1f\x7f]* )?<?[!-;=?A-~]+@[A-Za-z0-9.-]+>?$(?!\n)"
+PAGES = rf"^https?://{_HOST}{_PORT}(/[!-\"$->@-~]*)?$(?!\n)"
+"""A web address without query and fragment: the token goes into the fragment."""
+REGISTRATION = (
+    r"^(open|closed|invitation|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(, *[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)*)$(?!\n)"
+)
 
 
 class BadSetting(Exception):
@@ -44,6 +53,10 @@ class Settings(Struct, frozen=True):
     X-Forwarded-Proto are believed. `openid_redirects` are where a sign-in at a provider may lead back to; without
     any, wherever these origins have pages. Of limits 0 means none; `login_rate` counts wrong passwords a minute for
     one account at one address. In `production` nothing is allowed that is for development, no origin by default.
+    `mail` is `file:///folder`, `smtp://user:password@host:port` or `smtps://…`; the data folder's `mail` unless set.
+    `links_to` is the frontend that mailed links lead to; the server's own address unless set. `registration` is open,
+    closed, invitation, or the domains whose addresses may register. With `verified_addresses` people are found by
+    verified addresses alone.
     """
 
     host: str = "127.0.0.1"
@@ -67,6 +80,11 @@ class Settings(Struct, frozen=True):
     proxies: tuple[str, ...] = ()
     openid: tuple[Provider, ...] = ()
     openid_redirects: tuple[str, ...] = ()
+    mail: Annotated[str, Meta(pattern=MAIL)] | None = None
+    mail_from: Annotated[str, Meta(pattern=MAIL_FROM)] = "CollabCampus <collabcampus@localhost>"
+    links_to: Annotated[str, Meta(pattern=PAGES)] | None = None
+    registration: Annotated[str, Meta(pattern=REGISTRATION)] = "open"
+    verified_addresses: bool = False
 
     def __post_init__(self) -> None:
         if 0 < self.command_burst < LEAST_BURST:

@@ -99,6 +99,10 @@ def test_an_invitation_to_an_address_is_nobody_elses(invitations: str, owner: Pe
     accept, body = f"{invitations}/{invitation['invitationId']}/accept", {"secret": invitation["secret"]}
 
     assert problem(other.http.post(accept, json=body)) == (404, "invitation_not_found")
+    assert problem(invited.http.post(accept, json=body)) == (403, "address_not_verified")
+    assert problem(invited.http.post(accept, json={"secret": "wrong"})) == (404, "invitation_not_found")
+    invited.verified()
+    assert problem(other.verified().http.post(accept, json=body)) == (404, "invitation_not_found")
     assert invited.http.post(accept, json=body).status_code == 200
 
 

@@ -2,11 +2,13 @@
 
 import threading
 import uuid
+from collections.abc import Iterator
 
 import httpx
 import pytest
 import socketio
 
+import mailed
 from answering import problem
 from running import PASSWORD, Person, Server
 
@@ -23,7 +25,7 @@ def test_signing_in_refreshing_and_signing_out(server: Server) -> None:
     fresh = person.http.post("/refresh", json={"refreshToken": login["refreshToken"]}).json()
     bearer = {"Authorization": f"Bearer {fresh['token']}"}
     assert person.http.get("/me", headers=bearer).json() == {
-        "id": person.user_id, "email": person.email, "name": "Carol",
+        "id": person.user_id, "email": person.email, "name": "Carol", "verified": False,
     }  # fmt: skip
 
     assert person.http.post("/logout", headers=bearer).status_code == 204
@@ -80,3 +82,48 @@ def test_a_refresh_token_used_twice_closes_the_sockets_of_its_session(module_dat
 
         assert gone.wait(5), "its socket is open still"
         assert problem(person.http.get("/me")) == (401, "session_ended")
+
+
+@pytest.fixture(scope="module")
+def strict(module_database_url: str) -> Iterator[Server]:
+    """A server, of two workers, for one domain's people, who are found by verified addresses alone."""
+    settings = {"COLLABCAMPUS_REGISTRATION": "example.edu", "COLLABCAMPUS_VERIFIED_ADDRESSES": "true"}
+    with Server("--workers", "2", "--database-url", module_database_url, **settings) as running:
+        yield running
+
+
+def test_where_domains_are_set_their_people_verify_the_address_before_they_sign_in(strict: Server) -> None:
+    email = f"{uuid.uuid4()}@example.edu"
+    body = {"email": email, "name": "Erin", "password": PASSWORD}
+    elsewhere = httpx.post(f"{strict.url}/register", json={**body, "email": "erin@example.com"})
+    assert problem(elsewhere) == (403, "address_not_allowed")
+    assert elsewhere.json()["domains"] == ["example.edu"]
+
+    registered = httpx.post(f"{strict.url}/register", json=body)
+    assert (registered.status_code, registered.json()) == (202, {"verify": True})
+    login = {"email": email, "pwd": PASSWORD}
+    assert problem(httpx.post(f"{strict.url}/login", json=login)) == (403, "address_not_verified")
+    mail = mailed.mail_to(email, mailed.VERIFY)
+    assert f"\n{strict.url}/verify-email#token=" in mail.get_content(), "the address that is listened on"
+
+    httpx.post(f"{strict.url}/email/verify", json={"token": mailed.token_in(mail)}).raise_for_status()
+    assert httpx.post(f"{strict.url}/login", json=login).status_code == 200
+
+
+def test_an_address_finds_whoever_registered_with_it_or_has_verified_it_as_is_set(
+    server: Server, strict: Server, owner: Person
+) -> None:
+    project, guests = owner.project(), [Person(server.url, "Guest") for _ in range(2)]
+    bodies = [{"email": each.email, "role": "viewer"} for each in guests]
+    unknown = {"email": "nobody@example.org", "role": "viewer"}
+
+    def added(url: str, body: dict[str, str]) -> httpx.Response:
+        headers = {"authorization": f"Bearer {owner.token}"}
+        return httpx.post(f"{url}/api/projects/{project}/members", json=body, headers=headers)
+
+    refused = added(strict.url, bodies[0])
+    assert problem(refused) == (404, "user_not_found")
+    assert refused.json() == added(strict.url, unknown).json(), "as with nobody at all"
+    assert added(server.url, bodies[0]).status_code == 201
+    guests[1].verified()
+    assert added(strict.url, bodies[1]).status_code == 201

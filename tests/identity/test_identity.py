@@ -108,7 +108,9 @@ async def test_only_the_right_password_hears_that_an_account_is_disabled(
 async def test_signing_in_brings_a_weaker_hash_up_to_date(identity: Identity, database: Database) -> None:
     user = (await identity.register(EMAIL, NAME, PASSWORD, AGENT)).user
     weaker = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
-    await identity.accounts.set_hash(user.id, weaker)
+    ((stored,),) = await database.fetch("SELECT password_hash FROM accounts")
+    assert await identity.accounts.set_hash(user.id, weaker, stored)
+    assert not await identity.accounts.set_hash(user.id, "another", stored), "the password was changed meanwhile"
 
     await identity.login(EMAIL, PASSWORD, AGENT)
 

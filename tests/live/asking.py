@@ -32,6 +32,7 @@ async def a_garden(application: Application, *people: Actor, **more: Any) -> Pro
 
 
 async def registered(application: Application, *names: str) -> list[Actor]:
-    """People with accounts."""
-    users = await application.identity.accounts.add([(f"{each}@example.org".lower(), each) for each in names], "")
+    """People with accounts, whose addresses are verified."""
+    people = [(f"{each}@example.org".lower(), each) for each in names]
+    users = await application.identity.accounts.add(people, "", verified=True)
     return [Actor(each.id) for each in users]

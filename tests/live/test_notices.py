@@ -91,10 +91,10 @@ def test_an_invitation_brings_what_accepting_it_takes(server: Server, alice: Per
     told = heard(socket)
 
     assert (told["kind"], told["projectName"], told["key"]) == ("invited", "Secret garden", invited["invitationId"])
-    accepted = socket.ask(
-        "accept_invitation",
-        {"projectId": project_id, "invitationId": told["key"], "secret": told["secret"]},
-    )
+    accept = {"projectId": project_id, "invitationId": told["key"], "secret": told["secret"]}
+    assert socket.ask("accept_invitation", accept)["error"]["code"] == "address_not_verified"
+    bob.verified()
+    accepted = socket.ask("accept_invitation", accept)
     assert accepted["ok"], accepted
     assert bob.http.get(f"/api/projects/{project_id}").status_code == 200
     socket.close()

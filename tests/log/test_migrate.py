@@ -50,7 +50,8 @@ async def test_an_edited_migration_is_refused_and_nothing_is_done(database_url: 
 
 
 async def test_a_database_newer_than_the_files_is_refused(database_url: str) -> None:
-    with pytest.raises(MigrationRefused, match=f"newer than this version: it has {sql_files('schema')[-1].stem}"):
+    newest = sql_files("schema")[-1].stem
+    with pytest.raises(MigrationRefused, match=f"newer than this version: it has {newest}"):
         await migrate(database_url, schema=sql_files("schema")[:-1])
 
 

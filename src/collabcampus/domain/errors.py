@@ -77,6 +77,10 @@ class NotYourOwn(Forbidden):
     """Only whoever wrote this may change it."""
 
 
+class AddressNotVerified(Forbidden):
+    """Confirm your e-mail address first, with what was mailed to it."""
+
+
 class ProjectNotFound(NotFound):
     """There is no such project."""
 

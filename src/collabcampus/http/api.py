@@ -11,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.middleware import DefineMiddleware
 
 from collabcampus.http import access, described, problems
+from collabcampus.http.account import AccountController
 from collabcampus.http.activity import ActivityController
 from collabcampus.http.admin import AdminController
 from collabcampus.http.checklist import ChecklistController
@@ -27,6 +28,7 @@ from collabcampus.http.openid import OpenIdController
 from collabcampus.http.peers import noting_peers
 from collabcampus.http.people import PeopleController
 from collabcampus.http.projects import ProjectsController
+from collabcampus.http.recovery import RecoveryController
 from collabcampus.http.search import SearchController
 from collabcampus.http.tasks import ProjectTasksController, TasksController
 from collabcampus.http.tokens import TokensController
@@ -37,6 +39,8 @@ CONTROLLERS = (
     HealthController,
     PeopleController,
     OpenIdController,
+    RecoveryController,
+    AccountController,
     ProjectsController,
     ColumnsController,
     LabelsController,

@@ -36,6 +36,13 @@ _CHANGING = {
 }
 
 
+_OF_ACCOUNTS = {
+    403: "A wrong password, or this server's rule",
+    409: "It disagrees with what is there",
+    422: "It can never succeed as it is",
+}
+
+
 class Problem(Struct):
     """Why a request was refused. Clients go by `code`; some have details beside it."""
 
@@ -69,10 +76,11 @@ def describe(application: Litestar) -> None:
             for handler in route.route_handlers:
                 handler.summary, _, rest = cleandoc(handler.fn.__doc__ or "").partition("\n")
                 handler.description = rest.strip() or None
-                handler.responses = {
+                refusals = {
                     status: ResponseSpec(Problem, generate_examples=False, description=why, media_type=PROBLEM_JSON)
                     for status, why in _problems(route, handler).items()
                 }
+                handler.responses = {**(handler.responses or {}), **refusals}
 
 
 def _problems(route: HTTPRoute, handler: HTTPRouteHandler) -> dict[int, str]:
@@ -85,6 +93,7 @@ def _problems(route: HTTPRoute, handler: HTTPRouteHandler) -> dict[int, str]:
         **(_NAMING if route.path_parameters else {}),
         **(_CHANGING if "intent" in takes else {}),
         **(_SPENDING if signed_in and not handler.http_methods <= {*READING} else {}),
+        **(_OF_ACCOUNTS if {"identity", "data"} <= takes.keys() else {}),
         **_ALWAYS,
     }
 

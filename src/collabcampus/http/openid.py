@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from collabcampus import identity as who
 from collabcampus.http.door import Door
-from collabcampus.http.people import _agent, _Body
+from collabcampus.http.people import Secret, _agent
 from collabcampus.identity.openid import Begun, OpenId
 from collabcampus.live import groups
 
@@ -18,13 +18,13 @@ _Text = Annotated[str, Meta(max_length=2_000, pattern=r"^[ -~]+$(?!\n)")]
 _Code = Annotated[str, Meta(max_length=8_000, pattern=r"^[ -~]+$(?!\n)")]
 
 
-class Start(_Body, frozen=True):
+class Start(Secret, frozen=True):
     """Where the provider is to send the browser back to: a page of the frontend that is registered there."""
 
     redirect_uri: _Text
 
 
-class Finish(_Body, frozen=True):
+class Finish(Secret, frozen=True):
     """What the browser came back with (`iss` where the address had it), and the `verifier` that it kept."""
 
     code: _Code

@@ -1,11 +1,13 @@
 """Signing up, in and out."""
 
-from typing import Any
+from inspect import cleandoc
+from typing import Any, Literal
 
-from litestar import Controller, Request, get, post
+from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
-from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
+from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 from msgspec import Struct
 
 from collabcampus import identity as who
@@ -15,7 +17,9 @@ from collabcampus.identity.errors import BadCredentials
 from collabcampus.identity.tokens import ACCOUNT
 
 
-class _Body(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class Secret(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A body that is never shown."""
+
     def __repr__(self) -> str:
         return type(self).__name__  # what is in it is secret
 
@@ -23,15 +27,16 @@ class _Body(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
         return []
 
 
-class Register(_Body, frozen=True):
-    """A new account."""
+class Register(Secret, frozen=True):
+    """A new account; `invitation` where only the invited may register."""
 
     email: str
     name: str
     password: str
+    invitation: who.Invited | None = None
 
 
-class Login(_Body, frozen=True):
+class Login(Secret, frozen=True):
     """Who signs in; `password` is taken for `pwd` too."""
 
     email: str
@@ -39,10 +44,16 @@ class Login(_Body, frozen=True):
     password: str | None = None
 
 
-class Refresh(_Body, frozen=True):
+class Refresh(Secret, frozen=True):
     """The refresh token that a sign-in gave."""
 
     refresh_token: str
+
+
+class ToVerify(Struct, frozen=True):
+    """Registered, and not signed in: the address has to be verified first, with what was mailed to it."""
+
+    verify: Literal[True] = True
 
 
 class PeopleController(Controller):
@@ -50,12 +61,23 @@ class PeopleController(Controller):
 
     tags = ("people",)
 
-    @post("/register", opt={"exclude_from_auth": True}, security=[{}])
+    @post(
+        "/register",
+        opt={"exclude_from_auth": True},
+        security=[{}],
+        responses={
+            HTTP_202_ACCEPTED: ResponseSpec(
+                ToVerify, generate_examples=False, description=cleandoc(ToVerify.__doc__ or "")
+            )
+        },
+    )
     async def register(
         self, data: JSONBody[Register], request: Request[Any, Any, Any], identity: NamedDependency[Identity]
-    ) -> who.SignedIn:
-        """Make an account and sign in."""
-        return await identity.register(data.email, data.name, data.password, _agent(request))
+    ) -> Response[who.SignedIn]:
+        """Make an account and sign in. An address that is not verified yet gets mail."""
+        signed_in = await identity.sign_up(data.email, data.name, data.password, _agent(request), data.invitation)
+        made: Any = signed_in or ToVerify()
+        return Response(made, status_code=HTTP_201_CREATED if signed_in else HTTP_202_ACCEPTED)
 
     @post("/login", status_code=HTTP_200_OK, opt={"exclude_from_auth": True}, security=[{}])
     async def login(
@@ -78,9 +100,9 @@ class PeopleController(Controller):
         await identity.logout(request.user.session_id)
 
     @get("/me")
-    async def me(self, request: SignedIn, identity: NamedDependency[Identity]) -> who.User:
+    async def me(self, request: SignedIn, identity: NamedDependency[Identity]) -> who.Account:
         """Who is signed in."""
-        return await identity.user(request.user.user_id)
+        return await identity.account(request.user.user_id)
 
 
 def _agent(request: Request[Any, Any, Any]) -> str:

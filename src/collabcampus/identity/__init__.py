@@ -12,21 +12,31 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from collabcampus.domain import commands as c
-from collabcampus.domain.errors import InvalidPayload
+from collabcampus.domain.errors import AddressNotVerified, InvalidPayload
 from collabcampus.domain.project import Actor
 from collabcampus.identity import api_tokens, errors
 from collabcampus.identity import security_log as kinds
-from collabcampus.identity.accounts import Accounts, User, clean_email
+from collabcampus.identity.accounts import NAMES_CHANNEL, Account, Accounts, User, clean_email
 from collabcampus.identity.administration import DISABLED_CHANNEL, Administration
+from collabcampus.identity.changes import Changes
+from collabcampus.identity.closing import Closing
+from collabcampus.identity.devices import Device, Devices
 from collabcampus.identity.keys import KEYS_CHANNEL, SHORTEST_SECRET, Keyring, Keys
+from collabcampus.identity.letters import Letters
+from collabcampus.identity.mail import Nowhere
 from collabcampus.identity.passwords import Passwords, require_strong
+from collabcampus.identity.post import Post
+from collabcampus.identity.registration import OPEN, Admission, Invited, address_digest
 from collabcampus.identity.security_log import SecurityLog, peer
 from collabcampus.identity.sessions import SESSIONS_CHANNEL, Sessions
 from collabcampus.identity.throttle import Throttle
 from collabcampus.identity.tokens import LIFE_S, Claims, Tokens, unknown_key
 from collabcampus.log.database import Database
 
-__all__ = ["DISABLED_CHANNEL", "KEYS_CHANNEL", "SESSIONS_CHANNEL", "Claims", "Identity", "SignedIn", "User"]
+__all__ = [
+    "DISABLED_CHANNEL", "KEYS_CHANNEL", "NAMES_CHANNEL", "SESSIONS_CHANNEL", "Account", "Claims", "Device",
+    "Identity", "Invited", "SignedIn", "User",
+]  # fmt: skip
 
 
 class SignedIn(Struct, frozen=True, rename="camel"):
@@ -55,10 +65,14 @@ class Identity:
         refresh_grace: int,
         old_secrets: tuple[str, ...] = (),
         login_rate: int = 0,
+        post: Post | None = None,
+        registration: str = OPEN,
+        verified_addresses: bool = False,
     ) -> None:
         """`secret` signs tokens instead of the database's own keys, and `old_secrets` verify beside it.
 
-        `refresh_grace` in seconds; `login_rate`: wrong passwords a minute, 0 for any number.
+        `refresh_grace` in seconds; `login_rate`: wrong passwords a minute, 0 for any number; without `post` nobody is
+        written to; `registration` as `Admission` takes it; with `verified_addresses` no other finds anybody.
         """
         self._database, self._given = database, (secret, old_secrets)
         self.keys = Keys(database)
@@ -69,7 +83,13 @@ class Identity:
         self.api_tokens = api_tokens.ApiTokens(database, self.sessions, self.security)
         self.administration = Administration(database, self.sessions, self.security)
         self.administration.on_disabled.append(self.api_tokens.forget_person)
+        self.post = post or Post(Letters("", None), Nowhere())
+        self.devices = Devices(database, self.sessions)
+        self.closing = Closing(database, self.accounts, self.devices)
+        self._admission = Admission(database, registration, self.invitation_secret)
+        self._verified_addresses = verified_addresses
         self._passwords = Passwords()
+        self.changes = Changes(database, self.accounts, self._passwords, self.devices, self._admission, self.post)
         self._ring = self.keys.ring
         self._tokens: Tokens | None = None
         self._invitations = b""
@@ -103,38 +123,58 @@ class Identity:
             await self.keys.load()
         await self.throttle.sweep()
 
-    async def register(self, email: str, name: str, password: str, user_agent: str) -> SignedIn:
-        """A new account, signed in. EmailTaken, InvalidEmail, InvalidName or WeakPassword otherwise.
+    async def register(
+        self, email: str, name: str, password: str, user_agent: str, *, verified: bool = False
+    ) -> SignedIn:
+        """A new account, signed in, whatever the rule is. EmailTaken, InvalidEmail, InvalidName or WeakPassword
+        otherwise."""
+        require_strong(password, clean_email(email))
+        users = await self.accounts.add([(email, name)], await self._passwords.hash(password), verified=verified)
+        self.security.record(kinds.REGISTERED, user_id=users[0].id)
+        return await self._sign_in(users[0], user_agent)
+
+    async def sign_up(
+        self, email: str, name: str, password: str, user_agent: str, invited: Invited | None = None
+    ) -> SignedIn | None:
+        """The same by the rule of this server, and mail that proves the address; None where that comes before signing
+        in. RegistrationClosed or AddressNotAllowed, too.
 
         RateLimited, here and below, where the `peer` that asks does so too often; who has none may always.
         """
-        require_strong(password, clean_email(email))
+        cleaned = clean_email(email)
         buckets = self.throttle.of_registration(peer.get())
         await self.throttle.require(buckets)
         await self.throttle.take(buckets)
-        users = await self.accounts.add([(email, name)], await self._passwords.hash(password))
-        self.security.record(kinds.REGISTERED, user_id=users[0].id)
-        return await self._sign_in(users[0], user_agent)
+        at_once = await self._admission.admit(cleaned, invited)
+        require_strong(password, cleaned)
+        hashed = await self._passwords.hash(password)
+        (user,) = await self.accounts.add([(cleaned, name)], hashed, must_verify=not at_once)
+        self.security.record(kinds.REGISTERED, user_id=user.id)
+        self.changes.welcome(user.id)
+        return await self._sign_in(user, user_agent) if at_once else None
 
     async def register_many(
         self, people: list[tuple[str, str]], password: str, life_s: int
     ) -> list[tuple[User, str]]:
         """Accounts by (email, name) with one password between them, and an access token each: for demos."""
-        users = await self.accounts.add(people, await self._passwords.hash(password))
+        users = await self.accounts.add(people, await self._passwords.hash(password), verified=True)
         begun = [(user, await self.sessions.begin(user.id, "demo")) for user in users]
         return [(user, self.tokens.issue(user.id, session_id, life_s)) for user, (session_id, _) in begun]
 
     async def login(self, email: str, password: str, user_agent: str) -> SignedIn:
         """Sign in. BadCredentials, at the same cost, for an unknown address and for a wrong password."""
-        user, stored, disabled = await self._recognized(email, password)
+        user, stored, disabled, to_be_verified = await self._recognized(email, password)
         if disabled:
             self.security.record(kinds.DISABLED_REFUSED, user_id=user.id)
             raise errors.AccountDisabled
+        if to_be_verified:
+            raise AddressNotVerified
         if self._passwords.outdated(stored):
-            await self.accounts.set_hash(user.id, await self._passwords.hash(password))
-        return await self._sign_in(user, user_agent)
+            stronger = await self._passwords.hash(password)
+            stored = stronger if await self.accounts.set_hash(user.id, stronger, stored) else stored
+        return await self._sign_in(user, user_agent, stored)
 
-    async def _recognized(self, email: str, password: str) -> tuple[User, str, bool]:
+    async def _recognized(self, email: str, password: str) -> tuple[User, str, bool, bool]:
         """Whose password it is. Asked again when its turn comes: others may have failed meanwhile."""
         buckets = self.throttle.of_login(email, peer.get())
         await self.throttle.require(buckets)
@@ -187,6 +227,13 @@ class Identity:
             self.security.record_some(kinds.TOKEN_REFUSED)
             raise
 
+    async def account(self, user_id: str) -> Account:
+        """The account with this id, as its owner sees it; TokenInvalid where it is gone."""
+        account = await self.accounts.account(user_id)
+        if account is None:
+            raise errors.TokenInvalid
+        return account
+
     async def user(self, user_id: str) -> User:
         """The account with this id; TokenInvalid where it is gone, since only tokens ask."""
         user = await self.accounts.user(user_id)
@@ -195,8 +242,8 @@ class Identity:
         return user
 
     async def find(self, email: str) -> User | None:
-        """The account with this address; None where nobody is registered with it."""
-        return await self.accounts.find(email)
+        """The account with this address; None where nobody is registered with it, or has verified it, as is set."""
+        return await self.accounts.find(email, verified=self._verified_addresses)
 
     async def names(self, user_ids: Iterable[str]) -> dict[str, str]:
         """People's names by id."""
@@ -210,9 +257,7 @@ class Identity:
             case c.CreateInvitation():
                 return await self._resolve_invited(command)
             case c.AcceptInvitation():
-                user = await self.user(actor.user_id)
-                digest = _address_digest(command.invitation_id, user.email)
-                return msgspec.structs.replace(command, address_digest=digest)
+                return await self._resolve_accepted(command, actor)
             case _:
                 return command
 
@@ -228,9 +273,16 @@ class Identity:
         return msgspec.structs.replace(
             command,
             secret_hash=hashlib.sha256(self.invitation_secret(command.invitation_id).encode()).hexdigest(),
-            address_digest=UNSET if email is UNSET else _address_digest(command.invitation_id, email),
+            address_digest=UNSET if email is UNSET else address_digest(command.invitation_id, email),
             invited=found.id if found else UNSET,
         )
+
+    async def _resolve_accepted(self, command: c.AcceptInvitation, actor: Actor) -> c.Command:
+        account = await self.account(actor.user_id)
+        digest = address_digest(command.invitation_id, account.email)
+        if account.verified:
+            return msgspec.structs.replace(command, address_digest=digest)
+        return msgspec.structs.replace(command, unverified_digest=digest)
 
     async def _resolve_added(self, command: c.AddMember) -> c.Command:
         """Somebody unknown is left unnamed: only who may add hears of it."""
@@ -248,8 +300,8 @@ class Identity:
         assert self._tokens, "opened before use"
         return self._tokens
 
-    async def _sign_in(self, user: User, user_agent: str) -> SignedIn:
-        session_id, refresh_token = await self.sessions.begin(user.id, user_agent)
+    async def _sign_in(self, user: User, user_agent: str, password_hash: str | None = None) -> SignedIn:
+        session_id, refresh_token = await self.sessions.begin(user.id, user_agent, password_hash)
         await self._require_active(user, session_id)
         self.security.record(kinds.SIGNED_IN, user_id=user.id, session_id=session_id)
         return SignedIn(self.tokens.issue(user.id, session_id), refresh_token, LIFE_S, user)
@@ -276,8 +328,3 @@ class Identity:
             secrets.token_bytes(SHORTEST_SECRET),
         )
         return bytes((await self._database.fetch("SELECT secret FROM secrets WHERE name = %s", name))[0][0])
-
-
-def _address_digest(invitation_id: str, email: str) -> str:
-    """An address as the log has it: bound to one invitation, so that no two can be compared."""
-    return hashlib.sha256(f"{invitation_id}/{email}".encode()).hexdigest()

@@ -97,3 +97,27 @@ class OpenidDomainRefused(Forbidden):
 
 class OpenidUnavailable(Busy):
     """The identity provider cannot be reached right now; try again shortly."""
+
+
+class WrongPassword(Forbidden):
+    """This is not your password."""
+
+
+class BadMailedToken(Invalid):
+    """This token was used, is over, or never was one; ask for another mail."""
+
+
+class TooManyMails(Conflict):
+    """Enough mails were sent; look for the last of them, or ask again in an hour."""
+
+
+class SessionNotFound(NotFound):
+    """You have no such session."""
+
+
+class RegistrationClosed(Forbidden):
+    """Nobody can register here without being invited."""
+
+
+class AddressNotAllowed(Forbidden):
+    """Only addresses of certain domains can be used here."""

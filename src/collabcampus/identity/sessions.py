@@ -12,7 +12,7 @@ from datetime import timedelta
 import structlog
 import uuid_utils
 
-from collabcampus.identity.errors import BadRefreshToken
+from collabcampus.identity.errors import BadCredentials, BadRefreshToken
 from collabcampus.identity.security_log import REFRESH_TOKEN_REUSED, SESSION_ENDED, SecurityLog
 from collabcampus.log.database import Connection, Database
 
@@ -40,14 +40,23 @@ class Sessions:
         self.secret = b""
         self.on_end: list[Callable[[str], None]] = []
 
-    async def begin(self, user_id: str, user_agent: str) -> tuple[str, str]:
-        """A new session: its id and its first refresh token."""
+    async def begin(self, user_id: str, user_agent: str, password_hash: str | None = None) -> tuple[str, str]:
+        """A new session: its id and its first refresh token.
+
+        BadCredentials where the account can be used no more, or the password that let somebody in, which
+        `password_hash` is of, was changed meanwhile.
+        """
         session_id, token = str(uuid_utils.uuid7()), secrets.token_urlsafe(32)
-        await self._database.write(
-            "WITH begun AS (INSERT INTO sessions (session_id, user_id, user_agent) VALUES (%s, %s, %s)) "
-            "INSERT INTO refresh_tokens (digest, session_id, expires_at) VALUES (%s, %s, now() + %s) RETURNING 1",
-            session_id, user_id, user_agent, _digest(token), session_id, REFRESH_LIFE,
+        begun = await self._database.write(
+            "WITH holder AS (SELECT user_id FROM accounts WHERE user_id = %s AND disabled_at IS NULL "
+            "AND password_hash = coalesce(%s, password_hash) FOR SHARE), "
+            "begun AS (INSERT INTO sessions (session_id, user_id, user_agent) SELECT %s, user_id, %s FROM holder) "
+            "INSERT INTO refresh_tokens (digest, session_id, expires_at) SELECT %s, %s, now() + %s FROM holder "
+            "RETURNING 1",
+            user_id, password_hash, session_id, user_agent, _digest(token), session_id, REFRESH_LIFE,
         )  # fmt: skip
+        if not begun:
+            raise BadCredentials
         return session_id, token
 
     async def turn(self, token: str) -> tuple[str, str, str]:

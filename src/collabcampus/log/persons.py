@@ -208,3 +208,28 @@ async def given_by(database: Database, user_id: str, provider: str) -> list[str]
         "SELECT project_id FROM membership WHERE key = %s AND row ->> 'provider' = %s", user_id, provider
     )
     return [row[0] for row in rows]
+
+
+class Membership(Struct, frozen=True):
+    """A project that somebody is in; `last_owner`: it has no owner but them."""
+
+    project_id: str
+    name: str
+    archived: bool
+    last_owner: bool
+
+
+async def memberships_of(database: Database, user_id: str) -> list[Membership]:
+    """All of a person's projects, the oldest first."""
+    rows = await database.fetch(
+        """
+        SELECT m.project_id, p.row ->> 'name', p.row -> 'archived' = 'true',
+            m.row ->> 'role' = 'owner' AND NOT EXISTS (
+                SELECT FROM membership AS o
+                WHERE o.project_id = m.project_id AND o.row ->> 'role' = 'owner' AND o.key <> m.key)
+        FROM membership AS m JOIN project AS p ON p.project_id = m.project_id
+        WHERE m.key = %s ORDER BY m.project_id
+        """,
+        user_id,
+    )
+    return [Membership(*row) for row in rows]

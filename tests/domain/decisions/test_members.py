@@ -37,6 +37,7 @@ COMES_IN = [e.InvitationAccepted(LINK, YOU, 1), e.MemberAdded(YOU, "editor")]
 INVITE = c.CreateInvitation("editor", invitation_id=NEW_INVITATION, secret_hash=SECRET_HASH)
 ACCEPT = c.AcceptInvitation(LINK, SECRET)
 ACCEPT_BOUND = c.AcceptInvitation(BOUND, SECRET, ADDRESS)
+ACCEPT_UNVERIFIED = c.AcceptInvitation(BOUND, SECRET, unverified_digest=ADDRESS)
 UNTIL = "2026-11-24"
 
 
@@ -184,6 +185,10 @@ REFUSED = [
     Case(ACCEPT, NO_WAY_IN, by=STRANGER, after=invitation("2026-11-24T11:59:59Z"), at=AT),
     Case(c.AcceptInvitation(BOUND, SECRET), NO_WAY_IN, by=STRANGER),
     Case(c.AcceptInvitation(BOUND, SECRET, SECRET_HASH), NO_WAY_IN, by=STRANGER),
+    Case(ACCEPT_UNVERIFIED, errors.AddressNotVerified(), by=STRANGER),
+    Case(c.AcceptInvitation(BOUND, "open barley", unverified_digest=ADDRESS), NO_WAY_IN, by=STRANGER),
+    Case(c.AcceptInvitation(BOUND, SECRET, unverified_digest=SECRET_HASH), NO_WAY_IN, by=STRANGER),
+    Case(ACCEPT_UNVERIFIED, NO_WAY_IN, by=STRANGER, after=[e.InvitationAccepted(BOUND, NOWHERE, 1)]),
     Case(
         IN_GROUP,
         errors.LimitReached(limit="members per project", most=3),

@@ -181,12 +181,13 @@ class RevokeInvitation(Base, frozen=True):
 
 
 class AcceptInvitation(Base, frozen=True):
-    """Come in by an invitation: the invited person's own act."""
+    """Come in by an invitation: the invited person's own act. An address that is not verified opens nothing."""
 
-    door_fills = ("address_digest",)
+    door_fills = ("address_digest", "unverified_digest")
     invitation_id: Id
     secret: Annotated[str, Meta(max_length=100)]
     address_digest: Filled = UNSET
+    unverified_digest: Filled = UNSET
 
 
 class FollowGroups(Base, frozen=True):

@@ -140,6 +140,8 @@ def accept(command: c.AcceptInvitation, project: Project, actor: Actor, at: str)
         return []
     if not _in_force(invitation, at):
         raise errors.InvitationNotFound
+    if invitation.address_digest not in (None, command.address_digest):
+        raise errors.AddressNotVerified
     within("MEMBERS_PER_PROJECT", len(project.members) + 1)
     return [
         e.InvitationAccepted(invitation.invitation_id, actor.user_id, invitation.uses + 1),
@@ -150,7 +152,7 @@ def accept(command: c.AcceptInvitation, project: Project, actor: Actor, at: str)
 def _meant_for(command: c.AcceptInvitation, invitation: Invitation) -> bool:
     given = hashlib.sha256(command.secret.encode()).hexdigest()
     right = hmac.compare_digest(given, invitation.secret_hash)
-    return right and invitation.address_digest in (None, command.address_digest)
+    return right and invitation.address_digest in (None, command.address_digest, command.unverified_digest)
 
 
 def _in_force(invitation: Invitation, at: str) -> bool:

@@ -1,0 +1,49 @@
+"""What somebody does with a mailed token, who need not be signed in."""
+
+from litestar import Controller, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from litestar.status_codes import HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
+
+from collabcampus.http.people import Secret
+from collabcampus.identity import Identity
+
+
+class Forgot(Secret, frozen=True):
+    """Whose password is forgotten."""
+
+    email: str
+
+
+class Reset(Secret, frozen=True):
+    """The token that was mailed, and the password to be."""
+
+    token: str
+    password: str
+
+
+class Verify(Secret, frozen=True):
+    """The token that was mailed."""
+
+    token: str
+
+
+class RecoveryController(Controller):
+    """Forgotten passwords, and addresses to verify."""
+
+    tags = ("people",)
+
+    @post("/password/forgot", status_code=HTTP_202_ACCEPTED, opt={"exclude_from_auth": True}, security=[{}])
+    async def forgot_password(self, data: JSONBody[Forgot], identity: NamedDependency[Identity]) -> None:
+        """Mail a token that sets a new password. The answer is the same whether anybody has this address."""
+        identity.changes.forgot(data.email)
+
+    @post("/password/reset", status_code=HTTP_204_NO_CONTENT, opt={"exclude_from_auth": True}, security=[{}])
+    async def reset_password(self, data: JSONBody[Reset], identity: NamedDependency[Identity]) -> None:
+        """Set a new password with a mailed token, which ends all sessions; the address is verified by it, too."""
+        await identity.changes.reset(data.token, data.password)
+
+    @post("/email/verify", status_code=HTTP_204_NO_CONTENT, opt={"exclude_from_auth": True}, security=[{}])
+    async def verify_email(self, data: JSONBody[Verify], identity: NamedDependency[Identity]) -> None:
+        """Verify an address with the token that was mailed to it: it is the account's from now on."""
+        await identity.changes.verify(data.token)

@@ -1,0 +1,43 @@
+"""The end of an account: whatever tells who it was is erased; the log keeps an author that is an opaque id.
+
+Whoever closes it has left their projects before.
+"""
+
+from collabcampus.identity.accounts import NAMES_CHANNEL, Accounts
+from collabcampus.identity.devices import Devices, end_sessions
+from collabcampus.log.database import Connection, Database
+
+_FORGOTTEN = (
+    "DELETE FROM refresh_tokens WHERE session_id IN (SELECT session_id FROM sessions WHERE user_id = %s)",
+    "UPDATE sessions SET user_agent = '' WHERE user_id = %s",
+    "DELETE FROM proofs WHERE user_id = %s",
+    "DELETE FROM read_notifications WHERE user_id = %s",
+    "DELETE FROM read_markers WHERE user_id = %s",
+)
+
+
+class Closing:
+    """Erases accounts."""
+
+    def __init__(self, database: Database, accounts: Accounts, devices: Devices) -> None:
+        self._database, self._accounts, self._devices = database, accounts, devices
+
+    async def erase(self, user_id: str) -> None:
+        """Forget somebody at once and for good, on every node; the address can be registered anew."""
+        async with self._database.connection() as connection, connection.transaction():
+            ended = await _erase(connection, user_id)
+        self._devices.heard(ended)
+        self._accounts.renamed(user_id)
+
+
+async def _erase(connection: Connection, user_id: str) -> list[str]:
+    await connection.execute(
+        "UPDATE accounts SET email = NULL, name = '', password_hash = '', verified_at = NULL, "
+        "disabled_at = coalesce(disabled_at, now()), closed_at = now() WHERE user_id = %s",
+        (user_id,),
+    )
+    ended = await end_sessions(connection, user_id, "the account was closed")
+    for forgotten in _FORGOTTEN:
+        await connection.execute(forgotten.encode(), (user_id,))
+    await connection.execute("SELECT pg_notify(%s, %s)", (NAMES_CHANNEL, user_id))
+    return ended
