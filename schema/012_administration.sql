@@ -44,6 +44,6 @@ END;
 REVOKE ALL ON FUNCTION forget_security_log FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION forget_security_log TO collabcampus_app;
-GRANT SELECT, INSERT ON api_tokens TO collabcampus_app;
+GRANT SELECT, INSERT, DELETE ON api_tokens TO collabcampus_app;
 GRANT SELECT ON security_log TO collabcampus_app;
 GRANT INSERT (at, kind, user_id, actor_id, session_id, address, detail) ON security_log TO collabcampus_app;

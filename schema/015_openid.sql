@@ -21,5 +21,5 @@ CREATE TABLE openid_attempts (
 );
 CREATE INDEX openid_attempts_by_end ON openid_attempts (expires_at);
 
-GRANT SELECT, INSERT ON openid_identities TO collabcampus_app;
+GRANT SELECT, INSERT, DELETE ON openid_identities TO collabcampus_app;
 GRANT SELECT, INSERT, DELETE, UPDATE (expires_at) ON openid_attempts TO collabcampus_app; -- UPDATE is to lock

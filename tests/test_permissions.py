@@ -182,7 +182,10 @@ OWNERS = ("listInvitations",)
 ADMINISTRATORS = (
     "listPeople", "changePerson", "endSessions", "readSecurityLog", "listOrphanedProjects", "appointOwner",
 )  # fmt: skip
-NEVER_BY_API_TOKEN = ("logout", "makeApiToken", "listApiTokens", "revokeApiToken", *ADMINISTRATORS)
+NEVER_BY_API_TOKEN = (
+    "logout", "makeApiToken", "listApiTokens", "revokeApiToken", "mySessions", "endSession", "endOtherSessions",
+    "changePassword", "changeEmail", "sendVerification", "closeAccount", *ADMINISTRATORS,
+)  # fmt: skip
 """Calls about what opens an account, or about others' accounts."""
 LIKE_OTHERS: dict[str, type[c.Command]] = {"editTaskByPut": c.EditTask, "takeReactionBack": c.ReactToMessage}
 """Calls that are a command which has a call of its own beside."""

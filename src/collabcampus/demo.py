@@ -73,6 +73,7 @@ async def ensure(application: Application) -> str:
         user = (await identity.register(EMAIL, NAME, PASSWORD, "demo", verified=True)).user
     except EmailTaken:
         user = (await identity.login(EMAIL, PASSWORD, "demo")).user
+        await identity.accounts.verify(user.id)  # one of before there was that
     actor = Actor(user.id)
     created = await projects.submit(c.CreateProject("Term project"), actor, command_id=user.id)
     assert isinstance(created.subject, Project), "that is what a creation is answered"

@@ -8,6 +8,7 @@ import typer
 from collabcampus import app as root
 from collabcampus import settings as config
 from collabcampus.identity.keys import Keys, Listed
+from collabcampus.identity.security_log import KEY_ROTATED, SecurityLog
 from collabcampus.log.database import Database
 from collabcampus.log.migrate import migrate
 from collabcampus.terminal import MISUSE, Data, Json, Url, fail, run, settings_of
@@ -45,10 +46,17 @@ async def _keys(settings: config.Settings, as_json: bool, *, rotate: bool = Fals
         try:
             keys = Keys(database)
             await keys.open()
-            listed: list[Listed] = [await keys.rotate()] if rotate else await keys.listed()
+            listed = [await _rotated(keys, database)] if rotate else await keys.listed()
         finally:
             await database.close()
     if as_json:
         typer.echo(msgspec.json.encode(listed[0] if rotate else listed).decode())
     else:
         typer.echo("\n".join(each.line() for each in listed))
+
+
+async def _rotated(keys: Keys, database: Database) -> Listed:
+    async with SecurityLog(database).running() as security:
+        made = await keys.rotate()
+        security.record(KEY_ROTATED, kid=made.kid)
+    return made

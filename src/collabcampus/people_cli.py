@@ -22,7 +22,9 @@ PAGE = 1_000
 user_commands = typer.Typer(no_args_is_help=True, help="People: add and list them, disable them, administrators.")
 token_commands = typer.Typer(
     no_args_is_help=True,
-    help="API tokens for scripts and services: `Authorization: Bearer ccp_…`, or `auth: {token}` of a socket.",
+    help="API tokens for scripts and services: make one for somebody, list theirs, revoke one. A token acts for its "
+    "person, by its scopes, until it ends: as `Authorization: Bearer ccp_…`, or as `auth: {token}` of a socket. "
+    "For people, signing in gives a token; for load tests, `collabcampus demo`.",
 )
 
 Email = Annotated[str, typer.Argument(help="The e-mail address they are registered with.")]
@@ -74,10 +76,10 @@ def user_add(
     database_url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Register somebody; prints their id."""
+    """Register somebody, whose address is taken for verified; prints their id."""
 
     async def work(identity: Identity) -> None:
-        user = (await identity.register(email, name, password, "command line")).user
+        user = (await identity.register(email, name, password, "command line", verified=True)).user
         if admin:
             await identity.administration.change(user.id, None, admin=True)
         tell(Added(user.id, user.email, user.name, admin), user.id, as_json=as_json)

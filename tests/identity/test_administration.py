@@ -140,12 +140,12 @@ async def test_whoever_is_disabled_while_they_sign_in_is_left_with_no_session(
 ) -> None:
     begin = identity.sessions.begin
 
-    async def overtaken(user_id: str, user_agent: str) -> tuple[str, str]:
+    async def overtaken(user_id: str, user_agent: str, password_hash: str | None = None) -> tuple[str, str]:
         await identity.administration.change(user_id, boss, disabled=True)
-        return await begin(user_id, user_agent)
+        return await begin(user_id, user_agent, password_hash)
 
     monkeypatch.setattr(identity.sessions, "begin", overtaken)
-    with pytest.raises(errors.AccountDisabled):
+    with pytest.raises(errors.BadCredentials):
         await identity.login("alice@example.org", PASSWORD, AGENT)
 
     assert await database.fetch("SELECT FROM sessions WHERE ended_at IS NULL") == []

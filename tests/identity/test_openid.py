@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from collabcampus.identity import SESSIONS_CHANNEL, Identity, errors, issuer
+from collabcampus.identity.linking import Linking, Vouched
 from collabcampus.identity.openid import Known, OpenId, roles_of
 from collabcampus.log.database import Database
 from collabcampus.providers import Provider
@@ -96,13 +97,10 @@ async def test_first_sign_ins_at_once_make_one_account(
 
 @needs_provider
 async def test_an_address_that_was_verified_keeps_its_password_and_sessions(
-    provider: IdentityProvider, nodes: list[OpenId], identity: Identity, database: Database
+    provider: IdentityProvider, nodes: list[OpenId], identity: Identity
 ) -> None:
     subject, email = somebody(provider)
-    signed_in = await identity.register(email, "Ann", PASSWORD, AGENT)
-    async with await psycopg.AsyncConnection.connect(database.conninfo, autocommit=True) as connection:
-        await connection.execute("ALTER TABLE accounts ADD COLUMN IF NOT EXISTS verified_at timestamptz")
-        await connection.execute("UPDATE accounts SET verified_at = now()")
+    signed_in = await identity.register(email, "Ann", PASSWORD, AGENT, verified=True)
 
     known = await come_in(provider, subject, nodes[0])
 
@@ -116,11 +114,9 @@ async def test_an_address_that_another_provider_vouched_for_is_verified_as_well(
     provider: IdentityProvider, nodes: list[OpenId], identity: Identity, database: Database
 ) -> None:
     subject, email = somebody(provider)
-    signed_in = await identity.register(email, "Ann", PASSWORD, AGENT)
-    await database.write(
-        "INSERT INTO openid_identities (issuer, subject, user_id) VALUES ('elsewhere', 'ann', %s) RETURNING 1",
-        signed_in.user.id,
-    )
+    elsewhere = Linking(database, identity.sessions, identity.security)
+    vouched = Vouched("https://elsewhere.example", "ann", email, "Ann")
+    signed_in = await identity.vouched(await elsewhere.account(vouched, identity.unguessable), AGENT, "elsewhere")
 
     assert (await come_in(provider, subject, nodes[0])).user == signed_in.user
     assert identity.authenticate(signed_in.token).user_id == signed_in.user.id

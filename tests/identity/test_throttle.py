@@ -6,14 +6,26 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import msgspec
+import psycopg
 import pytest
 
 from answering import problem
 from collabcampus.domain.errors import RateLimited
 from collabcampus.identity import Identity, errors
 from collabcampus.identity.passwords import THREADS
-from collabcampus.identity.security_log import peer
-from collabcampus.identity.throttle import ANYWHERE, PLACE, REGISTRATIONS, WINDOW_S, Throttle
+from collabcampus.identity.security_log import THROTTLED, SecurityLog, Wanted, peer
+from collabcampus.identity.throttle import (
+    ANYWHERE,
+    CALLS,
+    MAILED,
+    PLACE,
+    PROVIDERS,
+    REFRESHES,
+    REGISTRATIONS,
+    WINDOW_S,
+    Bucket,
+    Throttle,
+)
 from collabcampus.log.database import Database
 from running import PASSWORD, Person, Server
 
@@ -65,7 +77,7 @@ async def test_an_unknown_address_is_throttled_the_same_way_with_the_same_words(
             "bad_credentials"
         ] * RATE
         with pytest.raises(RateLimited) as told:
-            await nodes[0].login(email, PASSWORD, AGENT, f"203.0.113.{len(email)}")
+            await nodes[0].login(email, PASSWORD, AGENT)
         refused[email].append(told.value)
     (known,), (unknown,) = refused.values()
     assert (known.code, known.message, set(known.details)) == (unknown.code, unknown.message, set(unknown.details))
@@ -76,8 +88,9 @@ async def test_nobody_waits_longer_than_for_one_failure_to_be_forgotten(
     nodes: list[Identity], database: Database
 ) -> None:
     await asyncio.gather(*(guess(each) for each in nodes * 20))
+    peer.set(HERE)
     with pytest.raises(RateLimited) as refused:
-        await nodes[0].login(ALICE, PASSWORD, AGENT, HERE)
+        await nodes[0].login(ALICE, PASSWORD, AGENT)
     assert 0 < refused.value.details["retryAfter"] <= WINDOW_S / RATE
 
     await past(database, refused.value.details["retryAfter"])
@@ -116,8 +129,11 @@ async def test_right_passwords_are_not_counted(nodes: list[Identity], database: 
 
 async def fail(node: Identity, times: int, email: str = "{}@example.org", place: str = "{}") -> None:
     """What so many wrong passwords leave behind, each from a place or for an account of its own."""
+    before = peer.get()
     for nth in range(times):
-        await node.throttle.take(node.throttle.of_login(email.format(nth), place.format(f"203.0.113.{nth}")))
+        peer.set(place.format(f"203.0.113.{nth}"))
+        await node.throttle.take(node.throttle.of_login(email.format(nth)))
+    peer.set(before)
 
 
 async def test_strangers_elsewhere_shut_nobody_out_before_they_have_guessed_ten_times_as_often(
@@ -130,7 +146,7 @@ async def test_strangers_elsewhere_shut_nobody_out_before_they_have_guessed_ten_
     await past(database, -SLOW_S)
     assert await guess(nodes[1], password=PASSWORD) == "rate_limited"
     with pytest.raises(RateLimited) as refused:
-        await nodes[1].login(ALICE, PASSWORD, AGENT, HERE)
+        await nodes[1].login(ALICE, PASSWORD, AGENT)
     assert refused.value.details["retryAfter"] <= SLOW_S + WINDOW_S / RATE / ANYWHERE, "and then for a moment"
     assert await guess(nodes[0], NOBODY) == "bad_credentials", "others are not concerned"
 
@@ -160,8 +176,14 @@ async def test_a_place_that_tries_many_accounts_is_throttled_and_other_places_ar
     ],
 )
 async def test_a_place_is_an_ipv4_address_or_a_network_of_ipv6(one: str, other: str, same: bool) -> None:
-    throttle = Throttle(Database("", most=1), RATE)
-    assert (throttle.of_login(ALICE, one) == throttle.of_login(ALICE, other)) is same
+    database = Database("", most=1)
+    throttle = Throttle(database, RATE, SecurityLog(database))
+
+    def buckets(place: str) -> list[Bucket]:
+        peer.set(place)
+        return throttle.of_login(ALICE)
+
+    assert (buckets(one) == buckets(other)) is same
 
 
 async def test_however_an_address_is_written_it_is_one_account(nodes: list[Identity]) -> None:
@@ -215,20 +237,94 @@ def test_over_http_it_is_a_429_that_says_when_to_come_back(strict: Server) -> No
     assert problem(told) == (429, "rate_limited"), "a header is no way around"
 
 
-async def test_registrations_are_counted_by_place_and_before_anything_is_hashed(
-    nodes: list[Identity], database: Database
-) -> None:
-    throttle = nodes[0].throttle
-    (bucket,) = throttle.of_registration(HERE)
-    assert bucket.cost == WINDOW_S / RATE / REGISTRATIONS
-    await throttle.take([msgspec.structs.replace(bucket, cost=WINDOW_S)])
+async def asks(node: Identity, what: str, place: str | None) -> None:
+    """Somebody there calls what anybody may."""
+    peer.set(place)
+    match what:
+        case "registration":
+            await node.sign_up("bob@example.org", "Bob", PASSWORD, AGENT)
+        case "refresh":
+            with pytest.raises(errors.BadRefreshToken):
+                await node.refresh("nonsense")
+        case _:
+            await node.throttle.spend(what)
+
+
+@pytest.mark.parametrize("what", [REGISTRATIONS, REFRESHES, MAILED, PROVIDERS])
+async def test_what_anybody_may_ask_is_counted_by_place(nodes: list[Identity], database: Database, what: str) -> None:
+    peer.set(HERE)
+    (bucket,) = nodes[0].throttle.of_calls(what)
+    assert bucket.cost == WINDOW_S / RATE / CALLS
+    await nodes[0].throttle.take([msgspec.structs.replace(bucket, cost=WINDOW_S)])
     await past(database, -SLOW_S)
 
     with pytest.raises(RateLimited):
-        await nodes[1].register("bob@example.org", "Bob", PASSWORD, AGENT, HERE)
+        await asks(nodes[1], what, HERE)
     assert await nodes[1].find("bob@example.org") is None
-    await nodes[1].register("bob@example.org", "Bob", PASSWORD, AGENT, THERE)
-    await nodes[1].register("carol@example.org", "Carol", PASSWORD, AGENT)
+    await asks(nodes[1], what, THERE)
+
+
+async def test_whom_no_peer_asks_for_is_not_counted(nodes: list[Identity], database: Database) -> None:
+    peer.set(None)
+    assert nodes[0].throttle.of_login(ALICE) == nodes[0].throttle.of_calls(REGISTRATIONS) == []
+    await asks(nodes[0], REGISTRATIONS, None)
+    assert await database.fetch("SELECT FROM throttle") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/password/forgot", {"email": NOBODY}),
+        ("/password/reset", {"token": "nonsense", "password": "another long password"}),
+        ("/email/verify", {"token": "nonsense"}),
+        ("/openid/campus/start", {"redirectUri": "http://127.0.0.1/"}),
+        ("/openid/campus/finish", {"code": "a", "state": "b", "verifier": "c"}),
+    ],
+)
+def test_calls_that_need_no_sign_in_are_taken_from_their_place(
+    server: Server, module_database_url: str, path: str, body: dict[str, str]
+) -> None:
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        connection.execute("TRUNCATE throttle")
+        assert httpx.post(f"{server.url}{path}", json=body).status_code < 500
+        counted = connection.execute("SELECT extract(epoch FROM full_at - now()) < 2 FROM throttle")
+        assert counted.fetchall() == [(True,)]
+
+
+async def test_a_wrong_current_password_counts_as_a_sign_in_that_failed(nodes: list[Identity]) -> None:
+    user = await nodes[0].find(ALICE)
+    assert user
+    peer.set(HERE)
+    for nth in range(RATE):
+        with pytest.raises(errors.WrongPassword):
+            await nodes[nth % 2].changes.require_password(user.id, "not the password")
+
+    with pytest.raises(RateLimited):
+        await nodes[0].changes.require_password(user.id, PASSWORD)
+    assert await guess(nodes[1], password=PASSWORD) == "rate_limited"
+    assert await guess(nodes[1], place=THERE, password=PASSWORD) == "let in"
+
+
+async def test_who_is_throttled_stands_in_the_security_log(nodes: list[Identity]) -> None:
+    async with nodes[0].security.running() as security:
+        for _ in range(RATE + 1):
+            await guess(nodes[0])
+        await security.drained()
+    (entry,) = await security.entries(Wanted(kind=THROTTLED), None, 10)
+    assert (entry.address, entry.detail["what"]) == (HERE, "sign_in")
+
+
+def test_over_http_the_place_is_where_the_connection_comes_from(strict: Server) -> None:
+    person = Person(strict.url, "Bea")
+    elsewhere = httpx.Client(base_url=strict.url, transport=httpx.HTTPTransport(local_address="127.0.0.2"))
+    wrong, right = ({"email": person.email, "pwd": pwd} for pwd in ("not the password", PASSWORD))
+
+    for _ in range(3):
+        assert problem(elsewhere.post("/login", json=wrong)) == (401, "bad_credentials")
+
+    assert problem(elsewhere.post("/login", json=right)) == (429, "rate_limited")
+    assert httpx.post(f"{strict.url}/login", json=right).status_code == 200
+    elsewhere.close()
 
 
 def test_bad_refresh_tokens_are_counted_by_place(strict: Server) -> None:

@@ -73,6 +73,16 @@ def decide(command: c.Command, project: Project, actor: Actor, at: str = "") -> 
             return comments.edit(command, project, actor)
         case c.DeleteComment():
             return comments.delete(command, project, actor)
+        case c.SendMessage() | c.EditMessage() | c.DeleteMessage() | c.ReactToMessage():
+            return _talk(command, project, actor)
+        case _:
+            return _administer(command, project, actor, at)
+
+
+def _talk(
+    command: c.SendMessage | c.EditMessage | c.DeleteMessage | c.ReactToMessage, project: Project, actor: Actor
+) -> list[e.Event]:
+    match command:
         case c.SendMessage():
             return chat.send(command, project, actor)
         case c.EditMessage():
@@ -82,7 +92,7 @@ def decide(command: c.Command, project: Project, actor: Actor, at: str = "") -> 
         case c.ReactToMessage():
             return chat.react(command, project, actor)
         case _:
-            return _administer(command, project, actor, at)
+            assert_never(command)
 
 
 def _administer(  # noqa: C901 - a case a command

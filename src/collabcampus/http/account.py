@@ -14,6 +14,7 @@ from collabcampus.http.door import Door
 from collabcampus.http.pages import USUAL, Limit, page
 from collabcampus.http.people import Secret
 from collabcampus.identity import Identity
+from collabcampus.identity.tokens import ACCOUNT
 from collabcampus.live.leaving import leave_all
 
 
@@ -42,6 +43,7 @@ class AccountController(Controller):
 
     path = "/api/me"
     tags = ("account",)
+    opt = {"scope": ACCOUNT}
 
     @get("/sessions")
     async def my_sessions(
@@ -72,7 +74,7 @@ class AccountController(Controller):
     async def change_password(
         self, request: SignedIn, data: JSONBody[NewPassword], identity: NamedDependency[Identity]
     ) -> None:
-        """Set another password, which ends all other sessions."""
+        """Set another password, which ends all other sessions; API tokens stay."""
         who = request.user
         await identity.changes.password(who.user_id, who.session_id, data.current_password, data.password)
 
@@ -99,9 +101,11 @@ class AccountController(Controller):
         """Leave all projects and be forgotten.
 
         `last_owner` names the `projects` that would have no owner then: hand them over, or archive them, before. What
-        was written stays, by somebody whose name is gone; the address can be registered anew.
+        was written stays, by somebody whose name is gone; the address can be registered anew. The last administrator
+        stays until there is another (`last_administrator`).
         """
         who = request.user
         await identity.changes.require_password(who.user_id, data.password)
+        await identity.closing.require_dispensable(who.user_id)
         await leave_all(door.database, door.projects, Actor(who.user_id))
         await identity.closing.erase(who.user_id)

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from collabcampus import identity as who
 from collabcampus.http.door import Door
-from collabcampus.http.people import Secret, _agent
+from collabcampus.http.people import Secret, agent
 from collabcampus.identity.openid import Begun, OpenId
 from collabcampus.live import groups
 
@@ -78,4 +78,4 @@ class OpenIdController(Controller):
         """Sign in with what the provider sent the browser back with."""
         known = await openid.finish(provider, data.code, data.state, data.verifier, data.iss)
         await groups.follow(door.database, door.projects, known.user.id, provider, known.roles)
-        return await door.identity.vouched(known.user, _agent(request))
+        return await door.identity.vouched(known.user, agent(request), provider)

@@ -75,7 +75,7 @@ class PeopleController(Controller):
         self, data: JSONBody[Register], request: Request[Any, Any, Any], identity: NamedDependency[Identity]
     ) -> Response[who.SignedIn]:
         """Make an account and sign in. An address that is not verified yet gets mail."""
-        signed_in = await identity.sign_up(data.email, data.name, data.password, _agent(request), data.invitation)
+        signed_in = await identity.sign_up(data.email, data.name, data.password, agent(request), data.invitation)
         made: Any = signed_in or ToVerify()
         return Response(made, status_code=HTTP_201_CREATED if signed_in else HTTP_202_ACCEPTED)
 
@@ -87,7 +87,7 @@ class PeopleController(Controller):
         password = data.pwd if data.pwd is not None else data.password
         if password is None:
             raise BadCredentials
-        return await identity.login(data.email, password, _agent(request))
+        return await identity.login(data.email, password, agent(request))
 
     @post("/refresh", status_code=HTTP_200_OK, opt={"exclude_from_auth": True}, security=[{}])
     async def refresh(self, data: JSONBody[Refresh], identity: NamedDependency[Identity]) -> who.SignedIn:
@@ -105,5 +105,6 @@ class PeopleController(Controller):
         return await identity.account(request.user.user_id)
 
 
-def _agent(request: Request[Any, Any, Any]) -> str:
+def agent(request: Request[Any, Any, Any]) -> str:
+    """What the client says of itself."""
     return request.headers.get("user-agent", "")[:200]

@@ -7,6 +7,7 @@ from litestar.status_codes import HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
 from collabcampus.http.people import Secret
 from collabcampus.identity import Identity
+from collabcampus.identity.throttle import MAILED
 
 
 class Forgot(Secret, frozen=True):
@@ -36,14 +37,20 @@ class RecoveryController(Controller):
     @post("/password/forgot", status_code=HTTP_202_ACCEPTED, opt={"exclude_from_auth": True}, security=[{}])
     async def forgot_password(self, data: JSONBody[Forgot], identity: NamedDependency[Identity]) -> None:
         """Mail a token that sets a new password. The answer is the same whether anybody has this address."""
+        await identity.throttle.spend(MAILED)
         identity.changes.forgot(data.email)
 
     @post("/password/reset", status_code=HTTP_204_NO_CONTENT, opt={"exclude_from_auth": True}, security=[{}])
     async def reset_password(self, data: JSONBody[Reset], identity: NamedDependency[Identity]) -> None:
-        """Set a new password with a mailed token, which ends all sessions; the address is verified by it, too."""
+        """Set a new password with a mailed token, which ends all sessions, API tokens too, and verifies the address.
+
+        It sets the first password of an account that an identity provider made, too.
+        """
+        await identity.throttle.spend(MAILED)
         await identity.changes.reset(data.token, data.password)
 
     @post("/email/verify", status_code=HTTP_204_NO_CONTENT, opt={"exclude_from_auth": True}, security=[{}])
     async def verify_email(self, data: JSONBody[Verify], identity: NamedDependency[Identity]) -> None:
         """Verify an address with the token that was mailed to it: it is the account's from now on."""
+        await identity.throttle.spend(MAILED)
         await identity.changes.verify(data.token)

@@ -27,9 +27,9 @@ from collabcampus.identity.mail import Nowhere
 from collabcampus.identity.passwords import Passwords, require_strong
 from collabcampus.identity.post import Post
 from collabcampus.identity.registration import OPEN, Admission, Invited, address_digest
-from collabcampus.identity.security_log import SecurityLog, peer
+from collabcampus.identity.security_log import SecurityLog
 from collabcampus.identity.sessions import SESSIONS_CHANNEL, Sessions
-from collabcampus.identity.throttle import Throttle
+from collabcampus.identity.throttle import REFRESHES, REGISTRATIONS, Throttle
 from collabcampus.identity.tokens import LIFE_S, Claims, Tokens, unknown_key
 from collabcampus.log.database import Database
 
@@ -76,20 +76,23 @@ class Identity:
         """
         self._database, self._given = database, (secret, old_secrets)
         self.keys = Keys(database)
-        self.throttle = Throttle(database, login_rate)
         self.accounts = Accounts(database)
         self.security = SecurityLog(database)
+        self.throttle = Throttle(database, login_rate, self.security)
         self.sessions = Sessions(database, timedelta(seconds=refresh_grace), self.security)
         self.api_tokens = api_tokens.ApiTokens(database, self.sessions, self.security)
         self.administration = Administration(database, self.sessions, self.security)
         self.administration.on_disabled.append(self.api_tokens.forget_person)
         self.post = post or Post(Letters("", None), Nowhere())
-        self.devices = Devices(database, self.sessions)
-        self.closing = Closing(database, self.accounts, self.devices)
+        self.devices = Devices(database, self.sessions, self.security)
+        self.closing = Closing(database, self.accounts, self.sessions, self.security)
         self._admission = Admission(database, registration, self.invitation_secret)
         self._verified_addresses = verified_addresses
         self._passwords = Passwords()
-        self.changes = Changes(database, self.accounts, self._passwords, self.devices, self._admission, self.post)
+        self.changes = Changes(
+            database, self.accounts, self._passwords, self.throttle, self.sessions, self._admission, self.post,
+            self.security,
+        )  # fmt: skip
         self._ring = self.keys.ring
         self._tokens: Tokens | None = None
         self._invitations = b""
@@ -142,9 +145,7 @@ class Identity:
         RateLimited, here and below, where the `peer` that asks does so too often; who has none may always.
         """
         cleaned = clean_email(email)
-        buckets = self.throttle.of_registration(peer.get())
-        await self.throttle.require(buckets)
-        await self.throttle.take(buckets)
+        await self.throttle.spend(REGISTRATIONS)
         at_once = await self._admission.admit(cleaned, invited)
         require_strong(password, cleaned)
         hashed = await self._passwords.hash(password)
@@ -175,11 +176,8 @@ class Identity:
         return await self._sign_in(user, user_agent, stored)
 
     async def _recognized(self, email: str, password: str) -> tuple[User, str, bool, bool]:
-        """Whose password it is. Asked again when its turn comes: others may have failed meanwhile."""
-        buckets = self.throttle.of_login(email, peer.get())
-        await self.throttle.require(buckets)
-        async with self._passwords.turn():
-            await self.throttle.require(buckets)
+        """Whose password it is; BadCredentials."""
+        async with self.throttle.trying(email, self._passwords.turn()) as buckets:
             known = await self.accounts.credentials(email)
             if not await self._passwords.matches(known[1] if known else None, password) or known is None:
                 self._refused_sign_in(email, known[0] if known else None)
@@ -187,13 +185,13 @@ class Identity:
                 raise errors.BadCredentials
         return known
 
-    async def vouched(self, user: User, user_agent: str) -> SignedIn:
+    async def vouched(self, user: User, user_agent: str, provider: str) -> SignedIn:
         """Sign somebody in whom an identity provider vouches for."""
-        return await self._sign_in(user, user_agent)
+        return await self._sign_in(user, user_agent, provider=provider)
 
     async def refresh(self, refresh_token: str) -> SignedIn:
         """Fresh tokens for a refresh token, which is dead then. BadRefreshToken otherwise."""
-        buckets = self.throttle.of_refresh(peer.get())
+        buckets = self.throttle.of_calls(REFRESHES)
         await self.throttle.require(buckets)
         try:
             user_id, session_id, successor = await self.sessions.turn(refresh_token)
@@ -300,19 +298,12 @@ class Identity:
         assert self._tokens, "opened before use"
         return self._tokens
 
-    async def _sign_in(self, user: User, user_agent: str, password_hash: str | None = None) -> SignedIn:
+    async def _sign_in(
+        self, user: User, user_agent: str, password_hash: str | None = None, **detail: str
+    ) -> SignedIn:
         session_id, refresh_token = await self.sessions.begin(user.id, user_agent, password_hash)
-        await self._require_active(user, session_id)
-        self.security.record(kinds.SIGNED_IN, user_id=user.id, session_id=session_id)
+        self.security.record(kinds.SIGNED_IN, user_id=user.id, session_id=session_id, **detail)
         return SignedIn(self.tokens.issue(user.id, session_id), refresh_token, LIFE_S, user)
-
-    async def _require_active(self, user: User, session_id: str) -> None:
-        """Whoever is disabled while they sign in is not left with a session that nobody ended."""
-        try:
-            await self.administration.require_active(user.id)
-        except errors.AccountDisabled:
-            await self.sessions.end(session_id, "disabled")
-            raise
 
     def _refused_sign_in(self, email: str, user: User | None) -> None:
         """Of the address that was tried a keyed digest: it may be a password typed into the wrong field."""

@@ -13,7 +13,7 @@ from msgspec import Struct
 from collabcampus.identity import security_log as kinds
 from collabcampus.identity.errors import AccountDisabled, LastAdministrator, NotAdministrator, PersonNotFound
 from collabcampus.identity.security_log import SecurityLog
-from collabcampus.identity.sessions import ENDED_KEPT_S, SESSIONS_CHANNEL, Sessions
+from collabcampus.identity.sessions import ENDED_KEPT_S, SIGN_IN, Sessions, end_sessions
 from collabcampus.log.database import Connection, Database
 
 DISABLED_CHANNEL = "collabcampus_disabled"
@@ -22,12 +22,8 @@ _logger = structlog.get_logger(__name__)
 
 _PERSON = (
     "SELECT a.user_id, a.email, a.name, a.admin, a.disabled_at IS NOT NULL, rfc3339(a.created_at), "
-    "(SELECT rfc3339(max(s.last_used_at)) FROM sessions AS s WHERE s.user_id = a.user_id) FROM accounts AS a WHERE "
-)
-_END_ALL = (
-    "WITH ended AS (UPDATE sessions SET ended_at = now(), end_reason = %s "
-    "WHERE user_id = %s AND ended_at IS NULL AND kind = ANY(%s) RETURNING session_id) "
-    "SELECT session_id, pg_notify(%s, session_id::text)::text FROM ended"
+    "(SELECT rfc3339(max(s.last_used_at)) FROM sessions AS s WHERE s.user_id = a.user_id) FROM accounts AS a "
+    "WHERE a.closed_at IS NULL AND "
 )
 
 
@@ -81,7 +77,7 @@ class Administration:
     async def require_active(self, user_id: str) -> None:
         """PersonNotFound or AccountDisabled; waits for whoever is changing the account right now."""
         rows = await self._database.write(
-            "SELECT disabled_at IS NOT NULL FROM accounts WHERE user_id = %s FOR SHARE", user_id
+            "SELECT disabled_at IS NOT NULL FROM accounts WHERE user_id = %s AND closed_at IS NULL FOR SHARE", user_id
         )
         if not rows:
             raise PersonNotFound
@@ -93,7 +89,7 @@ class Administration:
     ) -> Person:
         """Promote or demote, disable or enable. PersonNotFound; LastAdministrator where none would be left."""
         async with self._database.connection() as connection, connection.transaction():
-            was_admin, was_disabled = await self._locked(connection, user_id)
+            was_admin, was_disabled = await _locked(connection, user_id)
             if was_admin and not was_disabled and (admin is False or disabled):
                 await _require_another(connection, user_id)
             await connection.execute(
@@ -101,10 +97,10 @@ class Administration:
                 "IS NOT NULL) WHEN true THEN coalesce(disabled_at, now()) END WHERE user_id = %s",
                 (admin, disabled, user_id),
             )
-            ended = await self._end_all(connection, user_id, "disabled", ["sign-in"]) if disabled else []
+            ended = await end_sessions(connection, user_id, "disabled", kinds=(SIGN_IN,)) if disabled else []
             if disabled:
                 await connection.execute("SELECT pg_notify(%s, %s)", (DISABLED_CHANNEL, user_id))
-        self._heard_all(ended)
+        self._sessions.heard_all(ended)
         if disabled:
             self.heard(user_id)
         self._note(user_id, actor_id, (was_admin, admin), (was_disabled, disabled))
@@ -114,8 +110,8 @@ class Administration:
         """End all there are, API tokens too: how many. PersonNotFound."""
         await self.person(user_id)
         async with self._database.connection() as connection, connection.transaction():
-            ended = await self._end_all(connection, user_id, "ended by an administrator", ["sign-in", "token"])
-        self._heard_all(ended)
+            ended = await end_sessions(connection, user_id, "ended by an administrator")
+        self._sessions.heard_all(ended)
         self._security.record(kinds.SESSIONS_ENDED, user_id=user_id, actor_id=actor_id, count=len(ended))
         return len(ended)
 
@@ -135,27 +131,6 @@ class Administration:
             except Exception as error:  # as in Sessions.heard
                 _logger.error("disabling_not_told", user_id=user_id, error=type(error).__name__)
 
-    async def _locked(self, connection: Connection, user_id: str) -> tuple[bool, bool]:
-        """Whether somebody is an administrator, and disabled. All active administrators are held with them, in one
-        order, so that two who demote each other are one after the other."""
-        found = await connection.execute(
-            "SELECT user_id, admin, disabled_at IS NOT NULL FROM accounts "
-            "WHERE user_id = %s OR (admin AND disabled_at IS NULL) ORDER BY user_id FOR NO KEY UPDATE",
-            (user_id,),
-        )
-        rows = {row[0]: (row[1], row[2]) for row in await found.fetchall()}
-        if user_id not in rows:
-            raise PersonNotFound
-        return rows[user_id]
-
-    async def _end_all(self, connection: Connection, user_id: str, reason: str, which: list[str]) -> list[str]:
-        found = await connection.execute(_END_ALL, (reason, user_id, which, SESSIONS_CHANNEL))
-        return [session_id for session_id, _ in await found.fetchall()]
-
-    def _heard_all(self, ended: list[str]) -> None:
-        for session_id in ended:
-            self._sessions.heard(session_id)
-
     def _note(
         self, user_id: str, actor_id: str | None, admin: tuple[bool, bool | None], disabled: tuple[bool, bool | None]
     ) -> None:
@@ -166,6 +141,27 @@ class Administration:
         if disabled[1] is not None and disabled[0] != disabled[1]:
             kind = kinds.PERSON_DISABLED if disabled[1] else kinds.PERSON_ENABLED
             self._security.record(kind, user_id=user_id, actor_id=actor_id)
+
+
+async def require_dispensable(connection: Connection, user_id: str) -> None:
+    """LastAdministrator for whoever is the only one that can act; held as they are until the transaction's end."""
+    was_admin, was_disabled = await _locked(connection, user_id)
+    if was_admin and not was_disabled:
+        await _require_another(connection, user_id)
+
+
+async def _locked(connection: Connection, user_id: str) -> tuple[bool, bool]:
+    """Whether somebody is an administrator, and disabled. All active administrators are held with them, in one
+    order, so that two who demote each other are one after the other."""
+    found = await connection.execute(
+        "SELECT user_id, admin, disabled_at IS NOT NULL FROM accounts WHERE closed_at IS NULL "
+        "AND (user_id = %s OR (admin AND disabled_at IS NULL)) ORDER BY user_id FOR NO KEY UPDATE",
+        (user_id,),
+    )
+    rows = {row[0]: (row[1], row[2]) for row in await found.fetchall()}
+    if user_id not in rows:
+        raise PersonNotFound
+    return rows[user_id]
 
 
 async def _require_another(connection: Connection, user_id: str) -> None:

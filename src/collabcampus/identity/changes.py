@@ -1,19 +1,25 @@
 """What people change of their accounts: the password, the address, and that it is proven to be theirs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import psycopg
 
 from collabcampus.identity import errors
+from collabcampus.identity import security_log as kinds
 from collabcampus.identity.accounts import Account, Accounts, clean_email
-from collabcampus.identity.devices import Devices, end_sessions
 from collabcampus.identity.letters import Letter
 from collabcampus.identity.passwords import Passwords, require_strong
 from collabcampus.identity.post import Post
-from collabcampus.identity.proofs import Proofs, forget
+from collabcampus.identity.proofs import Proofs, Proven, forget
 from collabcampus.identity.registration import Admission
-from collabcampus.log.database import Connection, Database
+from collabcampus.identity.security_log import SecurityLog
+from collabcampus.identity.sessions import SIGN_IN, Sessions, end_sessions
+from collabcampus.identity.throttle import Throttle
+from collabcampus.log.database import Database
+
+CHANGED = "the password was changed"
 
 
 class Changes:
@@ -24,24 +30,34 @@ class Changes:
         database: Database,
         accounts: Accounts,
         passwords: Passwords,
-        devices: Devices,
+        throttle: Throttle,
+        sessions: Sessions,
         admission: Admission,
         post: Post,
+        security: SecurityLog,
     ) -> None:
-        self._database, self._accounts, self._passwords, self._devices = database, accounts, passwords, devices
+        self._database, self._accounts, self._passwords, self._throttle = database, accounts, passwords, throttle
+        self._sessions, self._security = sessions, security
         self._admission, self._post, self._proofs = admission, post, Proofs(database)
 
     async def require_password(self, user_id: str, password: str) -> tuple[Account, str]:
-        """Somebody's account and the hash of their password; WrongPassword where it is another."""
+        """Somebody's account and the hash of their password. WrongPassword where it is another, which counts as a
+        sign-in that failed; RateLimited after too many."""
         account = await self._accounts.account(user_id)
-        rows = await self._database.fetch("SELECT password_hash FROM accounts WHERE user_id = %s", user_id)
-        stored = str(rows[0][0]) if rows else None
-        if not await self._passwords.verify(stored, password) or account is None or stored is None:
+        if account is None:
             raise errors.WrongPassword
+        async with self._throttle.trying(account.email, self._passwords.turn()) as buckets:
+            rows = await self._database.fetch("SELECT password_hash FROM accounts WHERE user_id = %s", user_id)
+            stored = str(rows[0][0])
+            if not await self._passwords.matches(stored, password):
+                self._security.record(kinds.PASSWORD_REFUSED, user_id=user_id)
+                await self._throttle.take(buckets)
+                raise errors.WrongPassword
         return account, stored
 
     async def password(self, user_id: str, session_id: str, current: str, password: str) -> None:
-        """Another password; all other sessions end, and what was mailed is dead. WrongPassword, WeakPassword."""
+        """Another password; all other sign-ins end, and what was mailed is dead. API tokens stay: their owner does.
+        WrongPassword, WeakPassword, RateLimited."""
         account, stored = await self.require_password(user_id, current)
         require_strong(password, account.email)
         hashed = await self._passwords.hash(password)
@@ -52,8 +68,10 @@ class Changes:
             )
             if not result.rowcount:
                 raise errors.WrongPassword  # it was changed meanwhile
-            ended = await _changed(connection, user_id, but=session_id)
-        self._devices.heard(ended)
+            await forget(connection, user_id)
+            ended = await end_sessions(connection, user_id, CHANGED, kinds=(SIGN_IN,), but=session_id)
+        self._sessions.heard_all(ended)
+        self._security.record(kinds.PASSWORD_CHANGED, user_id=user_id, session_id=session_id, ended=len(ended))
         self._post.send(self._post.letters.password_changed(account.email))
 
     def forgot(self, email: str) -> None:
@@ -64,12 +82,16 @@ class Changes:
         user = await self._accounts.find(email)
         if user is None:
             return ()
-        return (self._post.letters.reset(user.email, await self._proofs.issue(user.id, "password", user.email)),)
+        token = await self._proofs.issue(user.id, "password", user.email)
+        self._security.record(kinds.PASSWORD_FORGOTTEN, user_id=user.id)
+        return (self._post.letters.reset(user.email, token),)
 
     async def reset(self, token: str, password: str) -> None:
-        """Another password by a mailed token, which proves the address, too; all sessions end. BadMailedToken,
-        or WeakPassword, after which the token is good still."""
-        require_strong(password, (await self._proofs.check(token, "password")).email)
+        """Another password by a mailed token, which proves the address, too. All sessions end, API tokens among them:
+        the account may have been in wrong hands. BadMailedToken, or WeakPassword, after which the token is good
+        still."""
+        with self._bad_ones_noted():
+            require_strong(password, (await self._proofs.check(token, "password")).email)
         hashed = await self._passwords.hash(password)
         async with self._database.connection() as connection, connection.transaction():
             proven = await self._proofs.spend(connection, token, "password")
@@ -78,13 +100,15 @@ class Changes:
                 "WHERE user_id = %s",
                 (hashed, proven.user_id),
             )
-            ended = await _changed(connection, proven.user_id)
-        self._devices.heard(ended)
+            await forget(connection, proven.user_id)
+            ended = await end_sessions(connection, proven.user_id, CHANGED)
+        self._sessions.heard_all(ended)
+        self._security.record(kinds.PASSWORD_RESET, user_id=proven.user_id, ended=len(ended))
         self._post.send(self._post.letters.password_changed(proven.email))
 
     async def email(self, user_id: str, email: str, password: str) -> None:
         """Mail a token to the new address, and a notice to the old one. WrongPassword, InvalidEmail, EmailTaken,
-        AddressNotAllowed, TooManyMails."""
+        AddressNotAllowed, TooManyMails, RateLimited."""
         cleaned = clean_email(email)
         account, _ = await self.require_password(user_id, password)
         if cleaned == account.email:
@@ -115,19 +139,28 @@ class Changes:
         """Take the address for proven that a token was mailed to: it is the account's from now on. BadMailedToken, or
         EmailTaken where somebody else has registered with it meanwhile."""
         try:
-            async with self._database.connection() as connection, connection.transaction():
-                proven = await self._proofs.spend(connection, token, "address")
-                await connection.execute(
-                    "UPDATE accounts SET email = %s, verified_at = now() WHERE user_id = %s",
-                    (proven.mailed_to, proven.user_id),
-                )
-                if proven.mailed_to != proven.email:
-                    await forget(connection, proven.user_id)
+            with self._bad_ones_noted():
+                proven = await self._verify(token)
         except psycopg.errors.UniqueViolation:
             raise errors.EmailTaken from None
+        kind = kinds.ADDRESS_VERIFIED if proven.mailed_to == proven.email else kinds.ADDRESS_CHANGED
+        self._security.record(kind, user_id=proven.user_id)
 
+    async def _verify(self, token: str) -> Proven:
+        async with self._database.connection() as connection, connection.transaction():
+            proven = await self._proofs.spend(connection, token, "address")
+            await connection.execute(
+                "UPDATE accounts SET email = %s, verified_at = now() WHERE user_id = %s",
+                (proven.mailed_to, proven.user_id),
+            )
+            if proven.mailed_to != proven.email:
+                await forget(connection, proven.user_id)
+        return proven
 
-async def _changed(connection: Connection, user_id: str, *, but: str | None = None) -> list[str]:
-    """What goes with another password: tokens that were mailed are dead, and sessions end."""
-    await forget(connection, user_id)
-    return await end_sessions(connection, user_id, "the password was changed", but=but)
+    @contextmanager
+    def _bad_ones_noted(self) -> Iterator[None]:
+        try:
+            yield
+        except errors.BadMailedToken:
+            self._security.record_some(kinds.MAILED_TOKEN_REFUSED)
+            raise

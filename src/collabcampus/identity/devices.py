@@ -1,13 +1,13 @@
 """Where somebody is signed in: their own sessions to look at and to end."""
 
-from collections.abc import Iterable
-
 from msgspec import Struct
 
 from collabcampus.identity.errors import SessionNotFound
-from collabcampus.identity.sessions import REFRESH_LIFE, SESSIONS_CHANNEL, Sessions
-from collabcampus.log.database import Connection, Database
+from collabcampus.identity.security_log import SESSION_ENDED, SecurityLog
+from collabcampus.identity.sessions import REFRESH_LIFE, SIGN_IN, Sessions, end_sessions
+from collabcampus.log.database import Database
 
+ENDED = "ended from another device"
 LAST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
@@ -22,50 +22,34 @@ class Device(Struct, frozen=True, rename="camel"):
 
 
 class Devices:
-    """The sessions of one person at a time."""
+    """The sign-ins of one person at a time; API tokens are listed and revoked elsewhere."""
 
-    def __init__(self, database: Database, sessions: Sessions) -> None:
-        self._database, self._sessions = database, sessions
+    def __init__(self, database: Database, sessions: Sessions, security: SecurityLog) -> None:
+        self._database, self._sessions, self._security = database, sessions, security
 
     async def of(self, user_id: str, current: str, before: str | None, limit: int) -> list[Device]:
         """Sessions that can still be used, the latest sign-in first; `before` is the id of one."""
         rows = await self._database.fetch(
             "SELECT session_id, user_agent, rfc3339(created_at), rfc3339(last_used_at), session_id = %s "
-            "FROM sessions WHERE user_id = %s AND ended_at IS NULL AND last_used_at > now() - %s AND session_id < %s "
-            "ORDER BY session_id DESC LIMIT %s",
-            *(current, user_id, REFRESH_LIFE, before or LAST, limit),
+            "FROM sessions WHERE user_id = %s AND kind = %s AND ended_at IS NULL AND last_used_at > now() - %s "
+            "AND session_id < %s ORDER BY session_id DESC LIMIT %s",
+            *(current, user_id, SIGN_IN, REFRESH_LIFE, before or LAST, limit),
         )
         return [Device(*row) for row in rows]
 
     async def end(self, user_id: str, session_id: str) -> None:
         """End one of a person's sessions, on every node. SessionNotFound for anybody else's, or one that ended."""
-        async with self._database.connection() as connection, connection.transaction():
-            ended = await end_sessions(connection, user_id, "ended from another device", only=session_id)
-        if not ended:
+        if not await self._end(user_id, only=session_id):
             raise SessionNotFound
-        self.heard(ended)
 
     async def end_others(self, user_id: str, but: str) -> None:
         """End all of a person's sessions but one, on every node."""
+        await self._end(user_id, but=but)
+
+    async def _end(self, user_id: str, *, only: str | None = None, but: str | None = None) -> list[str]:
         async with self._database.connection() as connection, connection.transaction():
-            ended = await end_sessions(connection, user_id, "ended from another device", but=but)
-        self.heard(ended)
-
-    def heard(self, session_ids: Iterable[str]) -> None:
-        """These have ended: refuse them here at once."""
-        for session_id in session_ids:
-            self._sessions.heard(session_id)
-
-
-async def end_sessions(
-    connection: Connection, user_id: str, reason: str, *, only: str | None = None, but: str | None = None
-) -> list[str]:
-    """End a person's sessions in a transaction; once it has committed, every node is told. Those that ended."""
-    result = await connection.execute(
-        "WITH ended AS (UPDATE sessions SET ended_at = now(), end_reason = %s "
-        "WHERE user_id = %s AND ended_at IS NULL AND session_id = coalesce(%s, session_id) "
-        "AND session_id IS DISTINCT FROM %s RETURNING session_id) "
-        "SELECT session_id, pg_notify(%s, session_id::text) FROM ended",
-        (reason, user_id, only, but, SESSIONS_CHANNEL),
-    )
-    return [row[0] async for row in result]
+            ended = await end_sessions(connection, user_id, ENDED, kinds=(SIGN_IN,), only=only, but=but)
+        self._sessions.heard_all(ended)
+        for session_id in ended:
+            self._security.record(SESSION_ENDED, user_id=user_id, session_id=session_id, reason=ENDED)
+        return ended

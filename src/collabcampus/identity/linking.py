@@ -2,21 +2,20 @@
 
 from collections.abc import Awaitable, Callable
 
-import structlog
 import uuid_utils
 from msgspec import Struct
 from psycopg import Rollback
 
 from collabcampus.identity.accounts import LONGEST_NAME, User, clean_email, clean_name
 from collabcampus.identity.errors import AccountDisabled, EmailTaken, InvalidEmail, InvalidName, OpenidUnverified
-from collabcampus.identity.sessions import SESSIONS_CHANNEL, Sessions
+from collabcampus.identity.proofs import forget
+from collabcampus.identity.security_log import ACCOUNT_TAKEN_OVER, PROVIDER_LINKED, REGISTERED, SecurityLog
+from collabcampus.identity.sessions import Sessions, end_sessions
 from collabcampus.log.database import Connection, Database
 
 ATTEMPTS = 3
 """Sign-ins of one person that come at once may each find nothing and add the same: the later look again."""
 SQUATTED = "the address turned out to be somebody else's"
-
-_logger = structlog.get_logger(__name__)
 
 
 class Vouched(Struct, frozen=True):
@@ -28,11 +27,20 @@ class Vouched(Struct, frozen=True):
     name: str
 
 
+class Linked(Struct, frozen=True):
+    """An account that is somebody's at a provider: `kind` is what the security log calls how it came to be theirs,
+    None where it was theirs already; `ended` are the sessions that were others'."""
+
+    user: User
+    kind: str | None = None
+    ended: tuple[str, ...] = ()
+
+
 class Linking:
     """The accounts of people at providers."""
 
-    def __init__(self, database: Database, sessions: Sessions) -> None:
-        self._database, self._sessions = database, sessions
+    def __init__(self, database: Database, sessions: Sessions, security: SecurityLog) -> None:
+        self._database, self._sessions, self._security = database, sessions, security
 
     async def account(self, vouched: Vouched, unguessable: Callable[[], Awaitable[str]]) -> User:
         """The account of somebody, made or linked at the first sign-in; `unguessable` gives the hash of a password
@@ -43,34 +51,39 @@ class Linking:
         hashed = await unguessable()
         for _ in range(ATTEMPTS):
             async with self._database.connection() as connection, connection.transaction() as transaction:
-                user, ended = await _linked(connection, vouched, hashed)
-                if user is None:
+                linked = await _linked(connection, vouched, hashed)
+                if linked is None:
                     raise Rollback(transaction)
-            if user:
-                for session_id in ended:
-                    self._sessions.heard(session_id)
-                return user
+            if linked:
+                self._told(linked, vouched)
+                return linked.user
         raise EmailTaken
 
+    def _told(self, linked: Linked, vouched: Vouched) -> None:
+        self._sessions.heard_all(linked.ended)
+        if linked.kind:
+            self._security.record(linked.kind, user_id=linked.user.id, issuer=vouched.issuer)
 
-async def _linked(connection: Connection, vouched: Vouched, unguessable: str) -> tuple[User | None, list[str]]:
-    """The account, and the sessions that ended by it; no account, and nothing to keep, where somebody else was
-    quicker."""
+
+async def _linked(connection: Connection, vouched: Vouched, unguessable: str) -> Linked | None:
+    """The account; none, and nothing to keep, where somebody else was quicker."""
     found = await _row(connection, _KNOWN, vouched.issuer, vouched.subject)
     if found:
-        return _enabled(found), []
+        return Linked(_enabled(found))
     email = _address(vouched)
     there = await _row(connection, _BY_ADDRESS, vouched.issuer, email)
     if there is None:
         user = User(str(uuid_utils.uuid7()), email, _name(vouched.name, email))
         made = await _row(connection, _MAKE, user.id, user.email, user.name, unguessable)
-        return (user if made and await _link(connection, vouched, user) else None), []
+        return Linked(user, REGISTERED) if made and await _link(connection, vouched, user) else None
     user, verified, anothers = _enabled(there), *there[4:]
     if anothers:
         raise EmailTaken  # an address that was given to the next one: the account stays with its person
     if not await _link(connection, vouched, user):
-        return None, []
-    return user, [] if verified else await _freed(connection, user, unguessable)
+        return None
+    if verified:
+        return Linked(user, PROVIDER_LINKED)
+    return Linked(user, ACCOUNT_TAKEN_OVER, await _freed(connection, user, unguessable))
 
 
 _KNOWN = """
@@ -79,15 +92,14 @@ _KNOWN = """
 """
 _BY_ADDRESS = """
     SELECT a.user_id, a.email, a.name, a.disabled_at IS NOT NULL,
-        to_jsonb(a) ->> 'verified_at' IS NOT NULL
-            OR EXISTS (SELECT FROM openid_identities AS i WHERE i.user_id = a.user_id),
+        a.verified_at IS NOT NULL,
         EXISTS (SELECT FROM openid_identities AS i WHERE i.user_id = a.user_id AND i.issuer = %s)
     FROM accounts AS a WHERE a.email = %s FOR UPDATE OF a
 """
-"""The last two say whether the address was ever proved to be the account's, by a letter to it or by a provider's word
-at an earlier link; and whether this provider knows the account as somebody's already."""
+"""The last two say whether the address was ever proved to be the account's, by a letter to it or by a provider's
+word; and whether this provider knows the account as somebody's already."""
 _MAKE = """
-    INSERT INTO accounts (user_id, email, name, password_hash) VALUES (%s, %s, %s, %s)
+    INSERT INTO accounts (user_id, email, name, password_hash, verified_at) VALUES (%s, %s, %s, %s, now())
     ON CONFLICT (email) DO NOTHING RETURNING 1
 """
 _LINK = """
@@ -95,19 +107,17 @@ _LINK = """
     ON CONFLICT DO NOTHING RETURNING 1
 """
 _FREE = """
-    WITH without_password AS (UPDATE accounts SET password_hash = %s WHERE user_id = %s)
-    UPDATE sessions SET ended_at = now(), end_reason = %s WHERE user_id = %s AND ended_at IS NULL
-    RETURNING session_id, pg_notify(%s, session_id::text)
+    UPDATE accounts SET password_hash = %s, verified_at = now(), must_verify = false WHERE user_id = %s
 """
 
 
-async def _freed(connection: Connection, user: User, unguessable: str) -> list[str]:
+async def _freed(connection: Connection, user: User, unguessable: str) -> tuple[str, ...]:
     """Put out whoever registered with the address and never showed it to be theirs: without this, they would wait in
-    the account, with a password of their own, for its rightful owner to come and fill it."""
-    _logger.warning("unverified_account_taken_over_by_its_address", user_id=user.id)
-    values = (unguessable, user.id, SQUATTED, user.id, SESSIONS_CHANNEL)
-    rows = await (await connection.execute(_FREE.encode(), values)).fetchall()
-    return [row[0] for row in rows]
+    the account for its rightful owner to come and fill it, with a password of their own, an API token, or a mailed
+    token that gives it another address."""
+    await connection.execute(_FREE.encode(), (unguessable, user.id))
+    await forget(connection, user.id)
+    return tuple(await end_sessions(connection, user.id, SQUATTED))
 
 
 async def _link(connection: Connection, vouched: Vouched, user: User) -> bool:

@@ -16,10 +16,12 @@ from urllib.parse import urlsplit
 import httpx
 from msgspec import Struct
 
+from collabcampus.domain.errors import Forbidden, Unauthenticated
 from collabcampus.domain.permissions import at_least
 from collabcampus.domain.types import Role
 from collabcampus.identity import Identity, User
 from collabcampus.identity.errors import (
+    EmailTaken,
     OpenidDomainRefused,
     OpenidProviderNotFound,
     OpenidRedirectRefused,
@@ -28,6 +30,8 @@ from collabcampus.identity.errors import (
 )
 from collabcampus.identity.issuer import TIMEOUT_S, Issuer
 from collabcampus.identity.linking import Linking, Vouched
+from collabcampus.identity.security_log import PROVIDER_REFUSED
+from collabcampus.identity.throttle import PROVIDERS
 from collabcampus.log.database import Database
 from collabcampus.providers import Provider
 
@@ -69,7 +73,7 @@ class OpenId:
         """A sign-in leads back to one of `redirects`; without any, to wherever these `origins` have pages."""
         self._database, self._identity = database, identity
         self._redirects, self._origins = redirects, origins
-        self._linking = Linking(database, identity.sessions)
+        self._linking = Linking(database, identity.sessions, identity.security)
         self._http = httpx.AsyncClient(timeout=TIMEOUT_S) if providers else None
         self._issuers = {each.name: Issuer(each, self._http) for each in providers if self._http}
 
@@ -84,7 +88,8 @@ class OpenId:
         return [each.provider for each in self._issuers.values()]
 
     async def start(self, name: str, redirect_uri: str) -> Begun:
-        """Begin a sign-in. OpenidProviderNotFound, OpenidRedirectRefused or OpenidUnavailable."""
+        """Begin a sign-in. OpenidProviderNotFound, OpenidRedirectRefused, OpenidUnavailable or RateLimited."""
+        await self._identity.throttle.spend(PROVIDERS)
         issuer = self._issuer(name)
         if not self._leads_back(redirect_uri):
             raise OpenidRedirectRefused
@@ -110,10 +115,17 @@ class OpenId:
         """Who it is that comes back with a code; `said_issuer` is who the answer says it is of, where it does.
 
         OpenidStateInvalid for a sign-in that this browser has not begun, OpenidRefused where the provider's word does
-        not hold, and what keeps an account from being used.
+        not hold, RateLimited, and what keeps an account from being used.
         """
-        issuer = self._issuer(name)
-        rows = await self._database.write(_FINISH, _digest(state), _digest(verifier), name)
+        await self._identity.throttle.spend(PROVIDERS)
+        try:
+            return await self._finished(self._issuer(name), code, state, verifier, said_issuer)
+        except (Unauthenticated, Forbidden, EmailTaken) as refused:
+            self._identity.security.record_some(PROVIDER_REFUSED, code=refused.code)
+            raise
+
+    async def _finished(self, issuer: Issuer, code: str, state: str, verifier: str, said_issuer: str | None) -> Known:
+        rows = await self._database.write(_FINISH, _digest(state), _digest(verifier), issuer.provider.name)
         if not rows:
             raise OpenidStateInvalid
         metadata = await issuer.metadata()

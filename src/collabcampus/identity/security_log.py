@@ -25,6 +25,9 @@ from collabcampus.log.database import Database
 
 SIGNED_IN = "signed_in"
 SIGN_IN_REFUSED = "sign_in_refused"
+PASSWORD_REFUSED = "password_refused"  # noqa: S105 - a kind
+PROVIDER_REFUSED = "provider_refused"
+THROTTLED = "throttled"
 REGISTERED = "registered"
 SIGNED_OUT = "signed_out"
 SESSION_ENDED = "session_ended"
@@ -34,6 +37,16 @@ DISABLED_REFUSED = "disabled_refused"
 API_TOKEN_MADE = "api_token_made"  # noqa: S105 - a kind
 API_TOKEN_REVOKED = "api_token_revoked"  # noqa: S105 - a kind
 API_TOKEN_EXPIRED = "api_token_expired"  # noqa: S105 - a kind
+PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind
+PASSWORD_FORGOTTEN = "password_forgotten"  # noqa: S105 - a kind
+PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind
+MAILED_TOKEN_REFUSED = "mailed_token_refused"  # noqa: S105 - a kind
+ADDRESS_CHANGED = "address_changed"
+ADDRESS_VERIFIED = "address_verified"
+ACCOUNT_CLOSED = "account_closed"
+PROVIDER_LINKED = "provider_linked"
+ACCOUNT_TAKEN_OVER = "account_taken_over"
+KEY_ROTATED = "key_rotated"
 PERSON_DISABLED = "person_disabled"
 PERSON_ENABLED = "person_enabled"
 PERSON_PROMOTED = "person_promoted"
@@ -121,13 +134,15 @@ class SecurityLog:
         self._waiting.append((datetime.now(UTC), kind, user_id, actor_id, session_id, address, text))
         self._arrived.set()
 
-    def record_some(self, kind: str, *, user_id: str | None = None, session_id: str | None = None) -> None:
+    def record_some(
+        self, kind: str, *, user_id: str | None = None, session_id: str | None = None, **detail: str
+    ) -> None:
         """Note one of many that anybody could bring about at will: a few of them in a time, with how many were not
         recorded before (`unsaid`)."""
         sample = self._samples.setdefault(kind, _Sample())
         if sample.takes(time.monotonic()):
             unsaid, sample.unsaid = sample.unsaid, 0
-            self.record(kind, user_id=user_id, session_id=session_id, unsaid=unsaid)
+            self.record(kind, user_id=user_id, session_id=session_id, unsaid=unsaid, **detail)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["SecurityLog"]:

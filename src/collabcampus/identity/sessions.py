@@ -6,7 +6,7 @@ import hmac
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
 
 import structlog
@@ -17,6 +17,9 @@ from collabcampus.identity.security_log import REFRESH_TOKEN_REUSED, SESSION_END
 from collabcampus.log.database import Connection, Database
 
 SESSIONS_CHANNEL = "collabcampus_sessions"
+SIGN_IN, API_TOKEN = "sign-in", "token"
+EVERY_KIND = (SIGN_IN, API_TOKEN)
+"""What a session is of."""
 REFRESH_LIFE = timedelta(days=30)
 ENDED_KEPT_S = 2 * 3_600
 """How long an ended session is remembered: longer than any access token lives."""
@@ -109,13 +112,17 @@ class Sessions:
             self._security.record(kind, user_id=user_id, session_id=session_id, reason=reason)
         self.heard(session_id)
 
+    def heard_all(self, session_ids: Iterable[str]) -> None:
+        """These have ended: refuse them here at once."""
+        for session_id in session_ids:
+            self.heard(session_id)
+
     async def load(self) -> None:
         """Read which sessions ended lately: at the start, and whenever notifications may have been missed."""
         rows = await self._database.fetch(
             "SELECT session_id FROM sessions WHERE ended_at > now() - %s", timedelta(seconds=ENDED_KEPT_S)
         )
-        for (session_id,) in rows:
-            self.heard(session_id)
+        self.heard_all(session_id for (session_id,) in rows)
 
     def heard(self, session_id: str) -> None:
         """A session has ended, on whichever node."""
@@ -142,6 +149,26 @@ class Sessions:
     def _successor(self, token: str) -> str:
         mac = hmac.digest(self.secret, b"refresh " + token.encode("utf-8", "replace"), "sha256")
         return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
+async def end_sessions(
+    connection: Connection,
+    user_id: str,
+    reason: str,
+    *,
+    kinds: Collection[str] = EVERY_KIND,
+    only: str | None = None,
+    but: str | None = None,
+) -> list[str]:
+    """End a person's sessions in a transaction; once it has committed, every node is told. Those that ended."""
+    result = await connection.execute(
+        "WITH ended AS (UPDATE sessions SET ended_at = now(), end_reason = %s "
+        "WHERE user_id = %s AND ended_at IS NULL AND kind = ANY(%s) AND session_id = coalesce(%s, session_id) "
+        "AND session_id IS DISTINCT FROM %s RETURNING session_id) "
+        "SELECT session_id, pg_notify(%s, session_id::text)::text FROM ended",
+        (reason, user_id, list(kinds), only, but, SESSIONS_CHANNEL),
+    )
+    return [row[0] async for row in result]
 
 
 def _ending(session_id: str, reason: str) -> tuple[str, str, str, str]:

@@ -2,24 +2,29 @@
 
 A sign-in asks three buckets: the account as tried from this place, the account from anywhere (larger, so that
 strangers who guess do not soon shut its owner out), and the place. A place is an IPv4 address or the /64 of an IPv6
-one. An address that nobody is registered with has its buckets like any other.
+one. An address that nobody is registered with has its buckets like any other. What else anybody may ask without
+being signed in has a bucket a place.
 """
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from ipaddress import IPv6Address, ip_address
 
 from msgspec import Struct
 
 from collabcampus.domain.errors import RateLimited
+from collabcampus.identity.security_log import THROTTLED, SecurityLog, peer
 from collabcampus.log.database import Database
 
 WINDOW_S = 60.0
 """What a bucket holds is what it gets back in this time."""
-ANYWHERE, PLACE, REGISTRATIONS, REFRESHES = 10, 10, 60, 60
+ANYWHERE, PLACE, CALLS = 10, 10, 60
 """How many times the rate of an account these hold: it from anywhere, a place, and what else a place may do."""
+SIGN_INS, REGISTRATIONS, REFRESHES, MAILED, PROVIDERS = "sign_in", "registration", "refresh", "mailed", "openid"
+"""What is counted."""
 SHORTEST_WAIT_S = 0.1
 PREFIX_V6 = 64
 
@@ -42,39 +47,57 @@ class Bucket(Struct, frozen=True):
 
     digest: bytes
     cost: float
+    what: str
 
 
 class Throttle:
     """Buckets of `rate` failures a minute, and of multiples of it; a rate of 0 is no limit."""
 
-    def __init__(self, database: Database, rate: int) -> None:
-        self._database, self._rate = database, rate
+    def __init__(self, database: Database, rate: int, security: SecurityLog) -> None:
+        self._database, self._rate, self._security = database, rate, security
         self.secret = b""
 
-    def of_login(self, email: str, peer: str | None) -> list[Bucket]:
-        """The buckets that a wrong password for this address from this peer is taken from."""
-        if peer is None:
+    def of_login(self, email: str) -> list[Bucket]:
+        """The buckets that a wrong password for this address is taken from, by the `peer` that asks; none where no
+        peer does."""
+        where = peer.get()
+        if where is None:
             return []
-        who, place = email.strip().lower(), _place(peer)
-        return self._buckets((f"account {place} {who}", 1), (f"account {who}", ANYWHERE), (f"place {place}", PLACE))
+        who, place = email.strip().lower(), _place(where)
+        named = ((f"account {place} {who}", 1), (f"account {who}", ANYWHERE), (f"place {place}", PLACE))
+        return self._buckets(SIGN_INS, *named)
 
-    def of_registration(self, peer: str | None) -> list[Bucket]:
-        """The bucket that every registration from this peer is taken from."""
-        return [] if peer is None else self._buckets((f"registration {_place(peer)}", REGISTRATIONS))
+    def of_calls(self, what: str) -> list[Bucket]:
+        """The bucket that calls of a kind are taken from, by the `peer` that asks; none where no peer does."""
+        where = peer.get()
+        return [] if where is None else self._buckets(what, (f"{what} {_place(where)}", CALLS))
 
-    def of_refresh(self, peer: str | None) -> list[Bucket]:
-        """The bucket that a bad refresh token from this peer is taken from."""
-        return [] if peer is None else self._buckets((f"refresh {_place(peer)}", REFRESHES))
+    @asynccontextmanager
+    async def trying(self, email: str, turn: AbstractAsyncContextManager[None]) -> AsyncIterator[list[Bucket]]:
+        """While a password for this address is tried: what it is taken from if it is wrong. RateLimited; asked again
+        when its `turn` comes, for others may have failed meanwhile."""
+        buckets = self.of_login(email)
+        await self.require(buckets)
+        async with turn:
+            await self.require(buckets)
+            yield buckets
+
+    async def spend(self, what: str) -> None:
+        """Count a call of a kind. RateLimited where there were too many."""
+        buckets = self.of_calls(what)
+        await self.require(buckets)
+        await self.take(buckets)
 
     async def require(self, buckets: Sequence[Bucket]) -> None:
         """RateLimited, with its `retryAfter`, while one of them is empty."""
         if buckets:
             ((wait,),) = await self._database.fetch(_WAIT, WINDOW_S, *_columns(buckets))
             if wait is not None and wait > 0:
+                self._security.record_some(THROTTLED, what=buckets[0].what)
                 raise RateLimited(retryAfter=round(max(wait, SHORTEST_WAIT_S), 3))
 
     async def take(self, buckets: Sequence[Bucket]) -> None:
-        """Count one failure."""
+        """Count one failure, or one call."""
         if buckets:
             await self._database.write(_TAKE, *_columns(buckets), timedelta(seconds=WINDOW_S))
 
@@ -83,10 +106,10 @@ class Throttle:
         if self._rate:
             await self._database.write("WITH gone AS (DELETE FROM throttle WHERE full_at < now()) SELECT 1")
 
-    def _buckets(self, *named: tuple[str, int]) -> list[Bucket]:
+    def _buckets(self, what: str, *named: tuple[str, int]) -> list[Bucket]:
         if not self._rate:
             return []
-        return [Bucket(self._digest(name), WINDOW_S / (self._rate * times)) for name, times in named]
+        return [Bucket(self._digest(name), WINDOW_S / (self._rate * times), what) for name, times in named]
 
     def _digest(self, name: str) -> bytes:
         """With a secret: there are too few addresses to hide one in a plain hash."""
@@ -97,12 +120,12 @@ def _columns(buckets: Sequence[Bucket]) -> tuple[list[bytes], list[float]]:
     return [each.digest for each in buckets], [each.cost for each in buckets]
 
 
-def _place(peer: str) -> str:
+def _place(where: str) -> str:
     """Who is counted as one: whoever has an IPv6 address has its whole /64."""
     try:
-        address = ip_address(peer.partition("%")[0])
+        address = ip_address(where.partition("%")[0])
     except ValueError:
-        return peer
+        return where
     if not isinstance(address, IPv6Address):
         return str(address)
     if address.ipv4_mapped:
