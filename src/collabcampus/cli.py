@@ -11,7 +11,7 @@ import typer
 from collabcampus import app as root
 from collabcampus import demo as demo_data
 from collabcampus import settings as config
-from collabcampus import supervisor
+from collabcampus import settings_manual, supervisor
 from collabcampus.keys_cli import key_commands
 from collabcampus.log import verify
 from collabcampus.log.migrate import migrate, rebuild
@@ -31,7 +31,7 @@ cli.add_typer(token_commands, name="token")
 cli.add_typer(key_commands, name="keys")
 
 
-@cli.command()
+@cli.command(help=settings_manual.for_help())
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
@@ -46,29 +46,7 @@ def serve(
         typer.Option("--production", help="Refuse what is for development alone [COLLABCAMPUS_PRODUCTION]."),
     ] = None,
 ) -> None:
-    """Run the server until SIGTERM or SIGINT.
-
-    Further settings come from the environment: COLLABCAMPUS_ORIGINS (web origins allowed beside the server's own,
-    with commas between; the usual React development servers unless set), COLLABCAMPUS_SECRET (signs tokens; 32 or
-    more bytes; made and kept in the database unless set), COLLABCAMPUS_REFRESH_GRACE (seconds in which a used refresh
-    token gives the same successor; 10), COLLABCAMPUS_OLD_SECRETS (with commas between; verify tokens beside
-    COLLABCAMPUS_SECRET), COLLABCAMPUS_OPENID (identity providers to sign in with: JSON, or the path of a JSON or TOML
-    file), COLLABCAMPUS_OPENID_REDIRECTS (pages that they may lead back to, with commas between; those of the origins
-    unless set), COLLABCAMPUS_POSTGRES_BIN (a folder of PostgreSQL binaries to run), COLLABCAMPUS_PROXIES (addresses
-    and networks of reverse proxies, with commas between, whose X-Forwarded-For and X-Forwarded-Proto are believed;
-    none unless set).
-
-    Limits, of which 0 means none; each worker counts for itself: COLLABCAMPUS_COMMAND_RATE and
-    COLLABCAMPUS_COMMAND_BURST (events a second of one socket, and at most at once; 100 and 1000; a burst is at least
-    500; a person's sockets and changing requests together have ten times as much), COLLABCAMPUS_SOCKETS_PER_USER
-    (200), COLLABCAMPUS_SOCKETS_PER_ADDRESS (10000). All workers and nodes count together: COLLABCAMPUS_LOGIN_RATE
-    (wrong passwords a minute for one account at one address, and ten times as many at one address; 10).
-
-    Mail goes by COLLABCAMPUS_MAIL (smtp://user:password@host:port, smtps://… or file:///folder; files in the data
-    folder's mail unless set) from COLLABCAMPUS_MAIL_FROM; its links lead to COLLABCAMPUS_LINKS_TO, the frontend's
-    address. COLLABCAMPUS_REGISTRATION is open, closed, invitation, or domains with commas between.
-    COLLABCAMPUS_VERIFIED_ADDRESSES=true: people are found by addresses alone that they have verified.
-    """
+    """Run the server; `--help` is of settings_manual."""
     settings = settings_of(
         host=host, port=port, data=data, database_url=database_url, workers=workers, production=production
     )

@@ -1,5 +1,5 @@
-"""What is published and generated from the code: JSON Schema of events and commands, OpenAPI, AsyncAPI, the rules and
-the errors.
+"""What is published and generated from the code: JSON Schema of events and commands, OpenAPI, AsyncAPI, the rules,
+the errors and the settings.
 
 `python -m collabcampus.contracts ROOT` writes them; a test holds that the files are what this writes.
 """
@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from collabcampus import settings_manual
 from collabcampus.app import Application
 from collabcampus.domain.commands import COMMANDS
 from collabcampus.domain.events import EVENT_TYPES
@@ -35,7 +36,12 @@ def contracts() -> dict[str, str]:
         f"schema/contracts/{name}": json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         for name, content in written.items()
     }
-    return {**schemas, "docs/rules.md": rules(), "docs/errors.md": refusals()}
+    return {
+        **schemas,
+        "docs/rules.md": rules(),
+        "docs/errors.md": refusals(),
+        "docs/settings.md": settings_manual.page(),
+    }
 
 
 def _schemas(kinds: dict[str, Any]) -> dict[str, Any]:

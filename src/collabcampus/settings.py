@@ -46,45 +46,111 @@ class BadSetting(Exception):
 
 
 class Settings(Struct, frozen=True):
-    """Everything that can be set.
+    """Everything that can be set, described where it stands; `serve --help` and docs/settings.md are made of it."""
 
-    Times are in seconds. `origins` are the web origins allowed beside the server's own; `secret` signs tokens,
-    `old_secrets` verify beside it. `proxies` are addresses and networks of reverse proxies, whose X-Forwarded-For and
-    X-Forwarded-Proto are believed. `openid_redirects` are where a sign-in at a provider may lead back to; without
-    any, wherever these origins have pages. Of limits 0 means none; `login_rate` counts wrong passwords a minute for
-    one account at one address. In `production` nothing is allowed that is for development, no origin by default.
-    `mail` is `file:///folder`, `smtp://user:password@host:port` or `smtps://…`; the data folder's `mail` unless set.
-    `links_to` is the frontend that mailed links lead to; the server's own address unless set. `registration` is open,
-    closed, invitation, or the domains whose addresses may register. With `verified_addresses` people are found by
-    verified addresses alone.
-    """
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65535)] = 8000
-    workers: Annotated[int, Meta(ge=1, le=64)] = 1
-    data: Path = field(default_factory=lambda: user_data_path("collabcampus"))
-    database_url: str | None = None
-    postgres_bin: Path | None = None
-    origins: tuple[str, ...] = REACT_DEV_SERVERS
-    secret: str | None = None
-    old_secrets: tuple[str, ...] = ()
-    production: bool = False
-    login_rate: Annotated[int, Meta(ge=0, le=10_000)] = 10
-    refresh_grace: Annotated[int, Meta(ge=0, le=3600)] = 10
-    recovery: bool = True
-    head_each: Annotated[int, Meta(ge=1, le=3600)] = 20
-    command_rate: Limit = 100
-    command_burst: Limit = 1_000
-    sockets_per_user: Limit = 200
-    sockets_per_address: Limit = 10_000
-    proxies: tuple[str, ...] = ()
-    openid: tuple[Provider, ...] = ()
-    openid_redirects: tuple[str, ...] = ()
-    mail: Annotated[str, Meta(pattern=MAIL)] | None = None
-    mail_from: Annotated[str, Meta(pattern=MAIL_FROM)] = "CollabCampus <collabcampus@localhost>"
-    links_to: Annotated[str, Meta(pattern=PAGES)] | None = None
-    registration: Annotated[str, Meta(pattern=REGISTRATION)] = "open"
-    verified_addresses: bool = False
+    host: Annotated[str, Meta(description="Address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 picks a free one")] = 8000
+    workers: Annotated[int, Meta(ge=1, le=64, description="Processes that serve, 1 to 64")] = 1
+    data: Annotated[Path, Meta(description="Folder of the server's own PostgreSQL, and of mail")] = field(
+        default_factory=lambda: user_data_path("collabcampus")
+    )
+    database_url: Annotated[
+        str | None, Meta(description="A PostgreSQL (15 or later) of yours instead; DATABASE_URL is honoured too")
+    ] = None
+    postgres_bin: Annotated[
+        Path | None, Meta(description="Folder of the PostgreSQL binaries to run; those that come along unless set")
+    ] = None
+    origins: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Web origins allowed beside the server's own, with commas between; in production "
+            "none unless set"
+        ),
+    ] = REACT_DEV_SERVERS
+    secret: Annotated[
+        str | None, Meta(description="Signs tokens: 32 bytes or more; keys that the database keeps unless set")
+    ] = None
+    old_secrets: Annotated[
+        tuple[str, ...], Meta(description="Verify tokens beside the secret, with commas between")
+    ] = ()
+    production: Annotated[bool, Meta(description="Refuse to start with what is for development alone")] = False
+    login_rate: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000,
+            description="Wrong passwords a minute for one account at one address, ten times as many at one "
+            "address, and sixty times as many calls that need no sign-in, all nodes together; 0 "
+            "for no limit",
+        ),
+    ] = 10
+    refresh_grace: Annotated[
+        int, Meta(ge=0, le=3600, description="Seconds in which a used refresh token gives the same successor")
+    ] = 10
+    recovery: Annotated[bool, Meta(description="Whether Socket.IO's own connection state recovery is offered")] = True
+    head_each: Annotated[
+        int, Meta(ge=1, le=3600, description="Seconds after which every room is told its position")
+    ] = 20
+    command_rate: Annotated[
+        Limit,
+        Meta(
+            description="Events a second of one socket, each worker for itself; a person's sockets and "
+            "changing requests together have ten times as much; 0 for no limit"
+        ),
+    ] = 100
+    command_burst: Annotated[Limit, Meta(description="So many of them at once, at least 500; 0 for no limit")] = 1_000
+    sockets_per_user: Annotated[
+        Limit, Meta(description="Sockets of one person, each worker for itself; 0 for no limit")
+    ] = 200
+    sockets_per_address: Annotated[
+        Limit, Meta(description="Sockets of one address, each worker for itself; 0 for no limit")
+    ] = 10_000
+    proxies: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Addresses and networks of reverse proxies, with commas between, whose "
+            "X-Forwarded-For and X-Forwarded-Proto are believed"
+        ),
+    ] = ()
+    openid: Annotated[
+        tuple[Provider, ...],
+        Meta(
+            description="Identity providers to sign in with: JSON, or the path of a JSON or TOML file "
+            "(docs/openid.md)"
+        ),
+    ] = ()
+    openid_redirects: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Pages that a sign-in at a provider may lead back to, with commas between; those of "
+            "the origins unless set"
+        ),
+    ] = ()
+    mail: Annotated[
+        Annotated[str, Meta(pattern=MAIL)] | None,
+        Meta(
+            description="How mail goes: smtp://user:password@host:port, smtps://… or file:///folder; files "
+            "in the data folder's mail unless set"
+        ),
+    ] = None
+    mail_from: Annotated[str, Meta(pattern=MAIL_FROM, description="Whom mail is from")] = (
+        "CollabCampus <collabcampus@localhost>"
+    )
+    links_to: Annotated[
+        Annotated[str, Meta(pattern=PAGES)] | None,
+        Meta(description="The frontend's address, which mailed links lead to; the server's own unless set"),
+    ] = None
+    registration: Annotated[
+        str,
+        Meta(
+            pattern=REGISTRATION,
+            description="Who may register: open, closed, invitation, or domains with commas between; whoever "
+            "comes by an identity provider may in any case",
+        ),
+    ] = "open"
+    verified_addresses: Annotated[
+        bool, Meta(description="Find people by addresses alone that they have verified")
+    ] = False
 
     def __post_init__(self) -> None:
         if 0 < self.command_burst < LEAST_BURST:
