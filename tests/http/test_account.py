@@ -243,6 +243,35 @@ def close(person: Person, password: str = PASSWORD) -> httpx.Response:
     return person.http.request("DELETE", "/api/me", json={"password": password})
 
 
+def test_the_last_administrator_is_told_so_before_any_project_is_left(
+    alice: Person, bob: Person, module_database_url: str
+) -> None:
+    garden = alice.project("Garden")
+    body = {"userId": bob.user_id, "role": "owner"}
+    alice.http.post(f"/api/projects/{garden}/members", json=body).raise_for_status()
+    alice.promote(module_database_url)
+
+    assert problem(close(alice)) == (409, "last_administrator")
+    assert alice.http.get(f"/api/projects/{garden}").status_code == 200
+
+    bob.promote(module_database_url)
+    assert close(alice).status_code == 204
+
+
+def test_wrong_current_passwords_are_throttled_like_sign_ins(module_database_url: str) -> None:
+    with Server("--database-url", module_database_url, COLLABCAMPUS_LOGIN_RATE="3") as strict:
+        person = Person(strict.url, "Carol")
+        guesses = (
+            lambda: person.http.put("/api/me/password", json={"currentPassword": "a guess", "password": NEW}),
+            lambda: person.http.post("/api/me/email", json={"email": "new@example.org", "password": "a guess"}),
+            lambda: close(person, "a guess"),
+        )
+        assert [problem(guess()) for guess in guesses] == [(403, "wrong_password")] * 3
+        assert [problem(guess()) for guess in guesses] == [(429, "rate_limited")] * 3
+        assert problem(close(person)) == (429, "rate_limited"), "the right one waits, too"
+        assert person.http.get("/me").status_code == 200
+
+
 def test_a_closed_account_is_forgotten_on_every_node_and_its_words_stay(
     server: Server, elsewhere: str, alice: Person, bob: Person
 ) -> None:

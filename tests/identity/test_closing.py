@@ -1,5 +1,7 @@
 """A closed account leaves an opaque id and nothing that tells who it was."""
 
+import asyncio
+
 import pytest
 
 from collabcampus.identity import Identity, errors
@@ -9,10 +11,13 @@ from identity.nodes import AGENT, EMAIL, NAME, PASSWORD, node
 
 pytestmark = pytest.mark.anyio
 
+GONE = ("refresh_tokens", "proofs", "read_markers", "read_notifications")
+SCRIPT, SUBJECT = "Backup of everything", "alice at the campus"
+
 
 async def everything(database: Database) -> str:
     """All that is stored of people."""
-    tables = ("accounts", "sessions", "refresh_tokens", "proofs", "read_markers", "read_notifications")
+    tables = ("accounts", "sessions", "api_tokens", "openid_identities", *GONE)
     return str([await database.fetch(f"SELECT t::text FROM {each} AS t") for each in tables])
 
 
@@ -25,8 +30,13 @@ async def closed(identity: Identity, database: Database) -> str:
         await database.write(
             f"INSERT INTO {table} (user_id, project_id, position) VALUES (%s, %s, 1) RETURNING 1", user.id, user.id
         )
+    await identity.api_tokens.make(user.id, SCRIPT, frozenset({"read"}))
+    await database.write(
+        "INSERT INTO openid_identities (issuer, subject, user_id) VALUES ('campus', %s, %s) RETURNING 1",
+        *(SUBJECT, user.id),
+    )
     before = await everything(database)
-    assert all(each in before for each in (EMAIL, NAME, "$argon2id$", AGENT))
+    assert all(each in before for each in (EMAIL, NAME, "$argon2id$", AGENT, SCRIPT, SUBJECT))
     await identity.closing.erase(user.id)
     return user.id
 
@@ -37,9 +47,9 @@ async def test_nothing_is_left_that_tells_who_it_was(database: Database) -> None
 
     left = await everything(database)
 
-    assert not any(each in left for each in (EMAIL, NAME, "$argon2id$", AGENT))
+    assert not any(each in left for each in (EMAIL, NAME, "$argon2id$", AGENT, SCRIPT, SUBJECT))
     assert await database.fetch("SELECT user_id FROM accounts") == [(user_id,)]
-    for table in ("refresh_tokens", "proofs", "read_markers", "read_notifications"):
+    for table in ("api_tokens", "openid_identities", *GONE):
         assert await database.fetch(f"SELECT * FROM {table}") == []
     identity.close()
 
@@ -81,3 +91,55 @@ async def test_another_node_forgets_the_name_when_it_hears_and_after_a_minute_an
     for each in (identity, *others):
         assert await each.names([user.id]) == {user.id: "Former member"}
         each.close()
+
+
+async def test_api_tokens_are_dead_at_once_also_where_they_were_just_found_good(database: Database) -> None:
+    identity, _ = await node(database)
+    other, _ = await node(database)
+    user = (await identity.register(EMAIL, NAME, PASSWORD, AGENT)).user
+    made = await identity.api_tokens.make(user.id, SCRIPT, frozenset({"read"}))
+    for each in (identity, other):
+        assert await each.claims(made.token)
+
+    await identity.closing.erase(user.id)
+    with pytest.raises(errors.TokenInvalid):
+        await identity.claims(made.token)
+    other.sessions.heard(made.token_id)  # as every node is told
+    with pytest.raises(errors.TokenInvalid):
+        await other.claims(made.token)
+    for each in (identity, other):
+        each.close()
+
+
+async def test_the_last_administrator_stays_and_one_of_two_may_go(database: Database) -> None:
+    identity, _ = await node(database)
+    boss = (await identity.register(EMAIL, NAME, PASSWORD, AGENT)).user
+    await identity.administration.change(boss.id, None, admin=True)
+
+    for refused in (identity.closing.require_dispensable, identity.closing.erase):
+        with pytest.raises(errors.LastAdministrator):
+            await refused(boss.id)
+    assert await identity.find(EMAIL)
+
+    bob = (await identity.register("bob@example.org", "Bob", PASSWORD, AGENT)).user
+    await identity.administration.change(bob.id, None, admin=True)
+    both = await asyncio.gather(*(identity.closing.erase(each.id) for each in (boss, bob)), return_exceptions=True)
+    assert sorted(type(each).__name__ for each in both) == ["LastAdministrator", "NoneType"], "one is left"
+    identity.close()
+
+
+async def test_administrators_meet_a_closed_account_no_more(database: Database) -> None:
+    identity, _ = await node(database)
+    user_id = await closed(identity, database)
+
+    assert await identity.administration.people("", None, 10) == []
+    for refused in (
+        identity.administration.change(user_id, None, disabled=False),
+        identity.administration.require_active(user_id),
+        identity.administration.end_sessions(user_id, None),
+        identity.closing.erase(user_id),
+    ):
+        with pytest.raises(errors.PersonNotFound):
+            await refused
+    assert identity.security._waiting[-1][1] == "account_closed"
+    identity.close()

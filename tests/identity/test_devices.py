@@ -4,6 +4,7 @@ import psycopg
 import pytest
 
 from collabcampus.identity import SESSIONS_CHANNEL, Identity, errors
+from collabcampus.identity.letters import RESET_PAGE
 from collabcampus.log.database import Database
 from identity.nodes import AGENT, EMAIL, NAME, NEW, PASSWORD, node
 
@@ -56,4 +57,29 @@ async def test_a_session_that_was_not_used_for_a_month_is_shown_no_more(database
 
     assert len(shown) == 2
     assert session not in {each.session_id for each in shown}
+    identity.close()
+
+
+async def test_api_tokens_are_no_devices_and_stay_when_their_owner_signs_out_or_changes_the_password(
+    database: Database,
+) -> None:
+    identity, box = await node(database)
+    first, second = await signed_in(identity, 2)
+    user = await identity.find(EMAIL)
+    assert user
+    made = await identity.api_tokens.make(user.id, "a script", frozenset({"read"}))
+
+    assert made.token_id not in {each.session_id for each in await identity.devices.of(user.id, first, None, 10)}
+    with pytest.raises(errors.SessionNotFound):
+        await identity.devices.end(user.id, made.token_id)
+    await identity.devices.end_others(user.id, first)
+    await identity.changes.password(user.id, first, PASSWORD, NEW)
+    assert identity.sessions.has_ended(second)
+    assert await identity.claims(made.token)
+
+    identity.changes.forgot(EMAIL)
+    await identity.post.drained()
+    await identity.changes.reset(box.token(RESET_PAGE), PASSWORD)
+    with pytest.raises(errors.SessionEnded):
+        await identity.claims(made.token)  # by mail it may be to win an account back
     identity.close()

@@ -2,16 +2,24 @@
 
 import asyncio
 import json
+import socket
+import time
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
 import psycopg
 import pytest
 from structlog.testing import capture_logs
+from websockets.sync.client import connect
 
 from collabcampus.identity import Identity, errors, security_log
+from collabcampus.identity.letters import RESET_PAGE, VERIFY_PAGE
 from collabcampus.identity.security_log import SecurityLog, Wanted, peer
 from collabcampus.log.database import Database
+from identity.nodes import NEW, node
+from running import Server
 from strategies import PEOPLE
 
 pytestmark = pytest.mark.anyio
@@ -233,3 +241,59 @@ async def test_a_session_that_has_ended_already_is_not_said_to_end_again(databas
     ends = [detail for kind, _, detail in await recorded(identity) if kind == "session_ended"]
     assert ends == [{"reason": "of a test"}]
     identity.close()
+
+
+async def test_what_happens_to_an_account_is_recorded_without_its_addresses(database: Database) -> None:
+    identity, box = await node(database)
+    alice = await identity.register(EMAIL, NAME, PASSWORD, AGENT)
+    me, session = alice.user.id, identity.authenticate(alice.token).session_id
+    for _ in range(2):
+        await identity.login(EMAIL, PASSWORD, AGENT)
+    await identity.devices.end_others(me, session)
+    with pytest.raises(errors.WrongPassword):
+        await identity.changes.password(me, session, "not the password", NEW)
+    await identity.changes.password(me, session, PASSWORD, NEW)
+    await identity.changes.verification(me)
+    await identity.post.drained()
+    await identity.changes.verify(box.token(VERIFY_PAGE))
+    await identity.changes.email(me, "alice@elsewhere.example", NEW)
+    await identity.post.drained()
+    await identity.changes.verify(box.token(VERIFY_PAGE))
+    identity.changes.forgot("alice@elsewhere.example")
+    await identity.post.drained()
+    await identity.changes.reset(box.token(RESET_PAGE), PASSWORD)
+    for spent in (identity.changes.reset("nonsense", PASSWORD), identity.changes.verify("nonsense")):
+        with pytest.raises(errors.BadMailedToken):
+            await spent
+    await identity.closing.erase(me)
+
+    found = await recorded(identity)
+    assert [(kind, person) for kind, person, _ in found if kind not in ("registered", "signed_in")] == [
+        ("session_ended", me), ("session_ended", me), ("password_refused", me), ("password_changed", me),
+        ("address_verified", me), ("address_changed", me), ("password_forgotten", me), ("password_reset", me),
+        ("mailed_token_refused", None), ("mailed_token_refused", None), ("account_closed", me),
+    ]  # fmt: skip
+    assert not any(secret in str(found) for secret in ("alice", "elsewhere", "nonsense", PASSWORD, NEW))
+    identity.close()
+
+
+def test_at_the_sockets_too_the_address_is_where_the_connection_comes_from(
+    server: Server, module_database_url: str
+) -> None:
+    where = urlsplit(server.url)
+    connection = socket.create_connection((where.hostname, where.port), source_address=("127.0.0.2", 0))
+    address = server.url.replace("http://", "ws://") + "/socket.io/?EIO=4&transport=websocket"
+    with connect(address, sock=connection, legacy=True) as websocket:
+        websocket.recv(5)
+        websocket.send('40{"token": "forged"}')
+        assert "token_invalid" in str(websocket.recv(5))
+    assert httpx.get(f"{server.url}/me", headers={"authorization": "Bearer forged"}).status_code == 401
+
+    with psycopg.connect(module_database_url, autocommit=True) as written:
+        for _ in range(50):
+            refused = written.execute("SELECT address FROM security_log WHERE kind = 'token_refused' ORDER BY entry")
+            found = [each[0] for each in refused.fetchall()]
+            if len(found) == 2:
+                break
+            time.sleep(0.1)
+    assert found == ["127.0.0.2", "127.0.0.1"]
