@@ -44,7 +44,7 @@ def test_what_is_weak_is_refused_in_words(environ: dict[str, str], words: str) -
     assert secret is None or secret not in refused(environ), "no secret is shown"
 
 
-@pytest.mark.parametrize("secret", RANDOM)
+@pytest.mark.parametrize("secret", RANDOM, ids=map(str, range(len(RANDOM))))
 def test_a_random_secret_is_taken(secret: str) -> None:
     assert not refused({"COLLABCAMPUS_SECRET": secret})
 

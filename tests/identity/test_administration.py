@@ -1,7 +1,6 @@
 """Administrators: there is always one, and whoever they disable is out everywhere."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
@@ -14,22 +13,6 @@ from strategies import PEOPLE
 pytestmark = pytest.mark.anyio
 
 PASSWORD, AGENT = "a long enough password", "a test"
-
-
-@pytest.fixture
-async def identity(database: Database) -> AsyncIterator[Identity]:
-    opened = Identity(database, secret=None, refresh_grace=10)
-    await opened.open()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-async def other_node(database: Database) -> AsyncIterator[Identity]:
-    opened = Identity(database, secret=None, refresh_grace=10)
-    await opened.open()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

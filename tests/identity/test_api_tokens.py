@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -17,22 +16,6 @@ from strategies import PEOPLE
 pytestmark = pytest.mark.anyio
 
 EMAIL, NAME, PASSWORD, AGENT = "alice@example.org", "Alice", "a long enough password", "a test"
-
-
-@pytest.fixture
-async def identity(database: Database) -> AsyncIterator[Identity]:
-    opened = Identity(database, secret=None, refresh_grace=10)
-    await opened.open()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-async def other_node(database: Database) -> AsyncIterator[Identity]:
-    opened = Identity(database, secret=None, refresh_grace=10)
-    await opened.open()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

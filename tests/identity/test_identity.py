@@ -3,7 +3,6 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
@@ -20,22 +19,6 @@ pytestmark = pytest.mark.anyio
 
 EMAIL, NAME, PASSWORD, AGENT = "alice@example.org", "Alice", "a long enough password", "a test"
 SECRET = b"s" * 32
-
-
-@pytest.fixture
-async def identity(database: Database) -> AsyncIterator[Identity]:
-    opened = Identity(database, secret=None, refresh_grace=10)
-    await opened.open()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-async def other_node(database: Database) -> AsyncIterator[Identity]:
-    opened = Identity(database, secret=None, refresh_grace=10)
-    await opened.open()
-    yield opened
-    opened.close()
 
 
 async def test_whoever_registers_can_sign_in_under_the_same_address_however_it_is_written(identity: Identity) -> None:

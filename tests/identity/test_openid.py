@@ -28,14 +28,6 @@ def provider() -> Iterator[IdentityProvider]:
 
 
 @pytest.fixture
-async def identity(database: Database) -> AsyncIterator[Identity]:
-    opened = Identity(database, secret=None, refresh_grace=10)
-    await opened.open()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 async def nodes(database: Database, identity: Identity, provider: IdentityProvider) -> AsyncIterator[list[OpenId]]:
     configured = msgspec.convert([provider.settings()], tuple[Provider, ...])
     opened = [OpenId(database, identity, configured, redirects=(BACK,)) for _ in range(2)]

@@ -5,6 +5,7 @@ import json
 import socket
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -275,6 +276,14 @@ async def test_what_happens_to_an_account_is_recorded_without_its_addresses(data
     ]  # fmt: skip
     assert not any(secret in str(found) for secret in ("alice", "elsewhere", "nonsense", PASSWORD, NEW))
     identity.close()
+
+
+def test_every_kind_is_explained_to_administrators() -> None:
+    explained = (Path(__file__).parents[2] / "docs" / "administration.md").read_text()
+    kinds = [value for name, value in vars(security_log).items() if name.isupper() and isinstance(value, str)]
+
+    assert len(kinds) > 25
+    assert [each for each in kinds if f"`{each}`" not in explained] == []
 
 
 def test_at_the_sockets_too_the_address_is_where_the_connection_comes_from(
