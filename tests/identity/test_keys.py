@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import jwt
+import psycopg
 import pytest
 
 from collabcampus.domain.errors import Unavailable
@@ -261,6 +262,9 @@ def test_keys_are_rotated_and_listed_from_the_command_line(nodes: list[Server], 
     told = run("keys", "list", "--json", *where).stdout
     assert '"secret"' not in told
     assert kid in told
+    with psycopg.connect(module_database_url) as connection:
+        recorded = connection.execute("SELECT detail ->> 'kid' FROM security_log WHERE kind = 'key_rotated'")
+        assert recorded.fetchall() == [(kid,)]
 
 
 def test_a_key_of_the_settings_is_not_rotated_by_the_command(

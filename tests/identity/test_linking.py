@@ -59,6 +59,7 @@ async def test_a_provider_lets_its_people_in_whatever_the_rule_of_registration(d
     user = await linked(identity, database)
 
     assert (await identity.vouched(user, AGENT, "campus")).user == user
+    assert '"provider":"campus"' in identity.security._waiting[-1][6]
     identity.close()
 
 

@@ -183,6 +183,17 @@ async def test_new_keys_of_the_provider_are_asked_for_and_not_too_often(
 SETTINGS = {"name": "campus", "title": "Campus", "issuer": "https://id.campus.example", "clientId": "boards"}
 
 
+async def test_a_sign_in_that_is_refused_is_recorded(database: Database, identity: Identity) -> None:
+    node = OpenId(database, identity, msgspec.convert([SETTINGS], tuple[Provider, ...]), redirects=(BACK,))
+
+    with pytest.raises(errors.OpenidStateInvalid):
+        await node.finish("campus", "a code", "nobody's", "nobody's", None)
+
+    (entry,) = identity.security._waiting
+    assert (entry[1], "openid_state_invalid" in entry[6]) == ("provider_refused", True)
+    await node.close()
+
+
 @needs_provider
 async def test_a_provider_that_goes_away_in_the_middle_is_unavailable(
     nodes: list[OpenId], database: Database, identity: Identity

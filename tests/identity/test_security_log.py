@@ -20,7 +20,7 @@ from collabcampus.identity.letters import RESET_PAGE, VERIFY_PAGE
 from collabcampus.identity.security_log import SecurityLog, Wanted, peer
 from collabcampus.log.database import Database
 from identity.nodes import NEW, node
-from running import Server
+from running import Person, Server
 from strategies import PEOPLE
 
 pytestmark = pytest.mark.anyio
@@ -286,23 +286,31 @@ def test_every_kind_is_explained_to_administrators() -> None:
     assert [each for each in kinds if f"`{each}`" not in explained] == []
 
 
-def test_at_the_sockets_too_the_address_is_where_the_connection_comes_from(
-    server: Server, module_database_url: str
-) -> None:
+def from_elsewhere(server: Server, *packets: str) -> None:
+    """A socket from another address says this, the last of which has a token that is none."""
     where = urlsplit(server.url)
     connection = socket.create_connection((where.hostname, where.port), source_address=("127.0.0.2", 0))
     address = server.url.replace("http://", "ws://") + "/socket.io/?EIO=4&transport=websocket"
     with connect(address, sock=connection, legacy=True) as websocket:
-        websocket.recv(5)
-        websocket.send('40{"token": "forged"}')
-        assert "token_invalid" in str(websocket.recv(5))
+        for said, heard in zip(packets, ("welcome", "token_invalid")[-len(packets) :], strict=True):
+            websocket.send(said)
+            while heard not in str(websocket.recv(5)):
+                pass
+
+
+def test_at_the_sockets_too_the_address_is_where_the_connection_comes_from(
+    server: Server, module_database_url: str
+) -> None:
+    token = Person(server.url, "Alice").token
+    from_elsewhere(server, '40{"token": "forged"}')
+    from_elsewhere(server, f'40{{"token": "{token}"}}', '421["authenticate", {"token": "forged"}]')
     assert httpx.get(f"{server.url}/me", headers={"authorization": "Bearer forged"}).status_code == 401
 
     with psycopg.connect(module_database_url, autocommit=True) as written:
         for _ in range(50):
             refused = written.execute("SELECT address FROM security_log WHERE kind = 'token_refused' ORDER BY entry")
             found = [each[0] for each in refused.fetchall()]
-            if len(found) == 2:
+            if len(found) == 3:
                 break
             time.sleep(0.1)
-    assert found == ["127.0.0.2", "127.0.0.1"]
+    assert found == ["127.0.0.2", "127.0.0.2", "127.0.0.1"]

@@ -29,7 +29,7 @@ async def orphaned(database: Database, after: str | None, limit: int) -> list[di
             SELECT FROM membership AS m
             WHERE m.project_id = p.project_id AND m.row ->> 'role' = 'owner' AND {_ACTIVE})
         ORDER BY p.project_id LIMIT %s
-        """,  # noqa: S608 - constants
+        """,  # noqa: S608 - constants # nosec B608
         after,
         limit,
         by_values=True,

@@ -65,6 +65,11 @@ class Connection:
         self._expiry: asyncio.TimerHandle | None = None
         self._gone = False
 
+    @property
+    def address(self) -> str:
+        """Where its session comes from."""
+        return self._socket.address
+
     def private(self, frame: Frame) -> None:
         """Send what is for this client alone; nothing reaches one who is gone."""
         if not self._gone:

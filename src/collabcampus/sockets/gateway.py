@@ -326,6 +326,7 @@ class Gateway:
         connection.answer(asked, b'{"ok":true}')
 
     async def _authenticate(self, connection: Connection, asked: Asked) -> None:
+        peer.set(connection.address)
         claims = await self._claims(payloads.payload_of(asked.arguments, _TOKEN).token)
         if not connection.alive:
             return
