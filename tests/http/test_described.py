@@ -9,6 +9,7 @@ from collabcampus.settings import Settings
 
 SIGNED_OUT = {
     "live", "ready", "login", "refresh", "register", "forgotPassword", "resetPassword", "verifyEmail",
+    "listOpenidProviders", "startOpenid", "finishOpenid",
 }  # fmt: skip
 
 
