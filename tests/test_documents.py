@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 LIMITS = {
     "COLLABCAMPUS_COMMAND_RATE": "100",
     "COLLABCAMPUS_COMMAND_BURST": "1000",
-    "COLLABCAMPUS_SOCKETS_PER_USER": "50",
+    "COLLABCAMPUS_SOCKETS_PER_USER": "51",
 }
 """Low enough for a test to get there."""
 SHOWN_ADDRESS = "http://127.0.0.1:8000"

@@ -4,7 +4,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from math import ceil
 from time import monotonic_ns
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 
 from collabcampus.app import Application
 from collabcampus.live import pace
-from collabcampus.live.pace import A_SECOND, LATEST, PERSON_MULTIPLE
+from collabcampus.live.pace import A_SECOND, LATEST
 from collabcampus.settings import Settings
 from collabcampus.sockets import limits
 from collabcampus.sockets.handshake import HandshakeProtocol
@@ -25,7 +25,7 @@ from sockets.framed import CLOSE, PING, Framed, encoded
 from sockets.hall import Listening
 
 pytestmark = pytest.mark.anyio
-RATE, BURST, PER_USER, PER_ADDRESS = 2, 500, PERSON_MULTIPLE + 2, 30
+RATE, BURST, MULTIPLE, PER_USER, PER_ADDRESS = 2, 500, 4, 12, 24
 WITHIN_S = 5
 HANDSHAKE = "/socket.io/?EIO=4&transport=polling"
 WEBSOCKET = {
@@ -88,7 +88,8 @@ async def opens(request: pytest.FixtureRequest, module_database_url: str) -> Asy
 
 
 @pytest.fixture
-async def campus(opens: Open) -> Campus:
+async def campus(opens: Open, monkeypatch: pytest.MonkeyPatch) -> Campus:
+    monkeypatch.setattr(pace, "PERSON_MULTIPLE", MULTIPLE)  # so that few events are many
     return await opens(
         command_rate=RATE, command_burst=BURST, sockets_per_user=PER_USER, sockets_per_address=PER_ADDRESS
     )
@@ -160,7 +161,7 @@ async def test_what_is_beyond_the_burst_is_refused_until_the_time_it_says(campus
 
 async def test_tabs_and_requests_of_one_person_do_not_multiply_the_limit(campus: Campus) -> None:
     flooder, other = await campus.person("flooder"), await campus.person("other")
-    tabs = [await campus.enter(flooder) for _ in range(PERSON_MULTIPLE + 1)]
+    tabs = [await campus.enter(flooder) for _ in range(MULTIPLE + 1)]
     witness = await campus.enter(other)
 
     heard = await asyncio.gather(*(answers(tab, BURST) for tab in tabs))
@@ -172,7 +173,6 @@ async def test_tabs_and_requests_of_one_person_do_not_multiply_the_limit(campus:
     assert limited
     told = [error["retryAfter"] for each in heard for error in each if error["code"] == "rate_limited"]
     told += [each.json()["retryAfter"] for each in limited]
-    assert len(set(told)) > len(told) / 5, "the tabs and the requests are not told the same times"
     assert max(told) <= LATEST / A_SECOND
     for each in limited:
         assert each.json()["code"] == "rate_limited"
@@ -222,12 +222,11 @@ async def test_who_hears_refusals_and_goes_on_is_closed_after_so_many(
     monkeypatch.setattr(pace, "LATEST", 600 * A_SECOND)  # however slow the machine, it comes before its time
     client, heard = await campus.enter(await campus.person("somebody")), 0
 
-    with suppress(asyncio.IncompleteReadError, ConnectionError, Closed):
+    with pytest.raises((asyncio.IncompleteReadError, ConnectionError, Closed)):
         while heard < 4 * at_once:
             heard += refused(await answers(client, each))
 
     assert at_once - each <= heard < 4 * at_once
-    assert await closed(client)
     client.leave()
 
 

@@ -166,7 +166,8 @@ async def test_where_it_is_switched_off_the_wish_is_not_heard(database_url: str,
 @pytest.mark.anyio
 async def test_coming_back_costs_a_person_what_is_read_for_it(database_url: str) -> None:
     async with Application(load({}), database_url).running() as application:
-        ((user_id, token),) = await application.identity.register_many([("b@example.org", "Bob")], PASSWORD, 60)
+        ((user, token),) = await application.identity.register_many([("b@example.org", "Bob")], PASSWORD, 60)
+        user_id = user.id
         garden = await a_garden(application, Actor(user_id))
         pid, gateway = recovery.new_pid(user_id), application.gateway
         auth = {"token": token, "recovery": True, "pid": pid, "offset": recovery.offset(garden.project_id, 1)}

@@ -6,8 +6,8 @@ import pytest
 
 from collabcampus.live import pace
 from collabcampus.live.pace import A_SECOND, LATEST, Bucket, Budgets
-from collabcampus.sockets import limits
-from collabcampus.sockets.limits import Pace
+from collabcampus.sockets import pacing
+from collabcampus.sockets.pacing import Pace
 
 RATE, BURST, SOCKETS, EVENTS = 10, 500, 50, 278
 FLOODED = 4_000
@@ -27,7 +27,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(limits, "monotonic_ns", clock)
+    monkeypatch.setattr(pacing, "monotonic_ns", clock)
     monkeypatch.setattr(pace, "REFUSALS_A_SECOND", 1)
     monkeypatch.setattr(pace, "REFUSALS_AT_ONCE", FLOODED)
     return clock
