@@ -221,11 +221,15 @@ async def test_who_hears_refusals_and_goes_on_is_closed_after_so_many(
     monkeypatch.setattr(pace, "REFUSALS_AT_ONCE", at_once)
     monkeypatch.setattr(pace, "LATEST", 600 * A_SECOND)  # however slow the machine, it comes before its time
     client, heard = await campus.enter(await campus.person("somebody")), 0
+    ended = False
 
-    with pytest.raises((asyncio.IncompleteReadError, ConnectionError, Closed)):
+    try:
         while heard < 4 * at_once:
             heard += refused(await answers(client, each))
+    except (asyncio.IncompleteReadError, ConnectionError, Closed):
+        ended = True
 
+    assert ended
     assert at_once - each <= heard < 4 * at_once
     client.leave()
 

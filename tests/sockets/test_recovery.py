@@ -171,7 +171,7 @@ async def test_coming_back_costs_a_person_what_is_read_for_it(database_url: str)
         garden = await a_garden(application, Actor(user_id))
         pid, gateway = recovery.new_pid(user_id), application.gateway
         auth = {"token": token, "recovery": True, "pid": pid, "offset": recovery.offset(garden.project_id, 1)}
-        assert gateway.budgets
+        assert gateway.budgets is not None
 
         pids = []
         for dry in (False, True):

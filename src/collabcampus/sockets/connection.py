@@ -12,8 +12,8 @@ from collabcampus.live.project import LiveProject
 from collabcampus.sockets import frames
 from collabcampus.sockets.engine import EngineSocket
 from collabcampus.sockets.frames import Frame, Opening
-from collabcampus.sockets.packets import Asked
 from collabcampus.sockets.pacing import Pace
+from collabcampus.sockets.packets import Asked
 from collabcampus.sockets.payloads import command_id_in
 
 COMMANDS_WAITING = 1_000

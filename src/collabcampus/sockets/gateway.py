@@ -32,8 +32,8 @@ from collabcampus.sockets.engine import EngineSocket
 from collabcampus.sockets.frames import Frame
 from collabcampus.sockets.joined import Shown
 from collabcampus.sockets.limits import TOO_MANY_RETRY_AFTER_S, Limits, room_for_another
-from collabcampus.sockets.packets import Asked
 from collabcampus.sockets.pacing import Pace
+from collabcampus.sockets.packets import Asked
 from collabcampus.sockets.recovery import Recoverable, Returned
 from collabcampus.sockets.resuming import RESUME_BYTES
 from collabcampus.sockets.server import Server
