@@ -9,6 +9,7 @@ import httpx
 import psycopg
 import pytest
 
+from collabcampus.settings import Settings
 from conftest import remove_cluster
 from running import COLLABCAMPUS, Server
 
@@ -27,6 +28,13 @@ def test_help_tells_every_option(command: str) -> None:
     assert told.returncode == 0
     assert "--data" in told.stdout
     assert "--database-url" in told.stdout
+
+
+def test_the_help_of_serve_names_every_setting() -> None:
+    told = run("serve", "--help").stdout
+
+    for name in Settings.__struct_fields__:
+        assert f"COLLABCAMPUS_{name.upper()}" in told or f"--{name.replace('_', '-')}" in told, name
 
 
 @pytest.mark.parametrize(

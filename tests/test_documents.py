@@ -13,6 +13,12 @@ from running import Server
 from test_seven_steps import JS, needs_node
 
 ROOT = Path(__file__).parents[1]
+LIMITS = {
+    "COLLABCAMPUS_COMMAND_RATE": "100",
+    "COLLABCAMPUS_COMMAND_BURST": "1000",
+    "COLLABCAMPUS_SOCKETS_PER_USER": "51",
+}
+"""Low enough for a test to get there."""
 SHOWN_ADDRESS = "http://127.0.0.1:8000"
 
 
@@ -23,7 +29,7 @@ def blocks(document: str, language: str) -> list[str]:
 
 @pytest.fixture
 def demo(database_url: str) -> Iterator[Server]:
-    with Server("--demo", "--database-url", database_url) as server:
+    with Server("--demo", "--database-url", database_url, **LIMITS) as server:
         yield server
 
 

@@ -225,7 +225,9 @@ def test_a_request_that_comes_in_pieces_finds_its_session(pair: Server) -> None:
 def test_who_says_half_a_request_is_closed_by_any_worker(pair: Server) -> None:
     first_line = b"GET /health/live HTTP/1.1\r\n"
     whole = first_line + b"Host: x\r\n\r\n"
-    connections = [half_asked(pair.url, said) for said in (b"", b"GET /", first_line, whole + b"GET /") for _ in "ab"]
+    connections = [
+        half_asked(pair.url, said, WITHIN_S) for said in (b"", b"GET /", first_line, whole + b"GET /") for _ in "ab"
+    ]
 
     for connection in connections:
         with connection:

@@ -178,7 +178,8 @@ class Application:
                         yield self
                     finally:
                         for each in beside:
-                            await _ended(each)
+                            each.cancel()
+                        await asyncio.wait(beside)  # whatever they ended with, what follows has to end too
             finally:
                 await _ended(following)
         finally:

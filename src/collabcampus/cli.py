@@ -62,11 +62,12 @@ def serve(
     more bytes; made and kept in the database unless set), COLLABCAMPUS_REFRESH_GRACE (seconds in which a used refresh
     token gives the same successor; 10), COLLABCAMPUS_POSTGRES_BIN (a folder of PostgreSQL binaries to run),
     COLLABCAMPUS_PROXIES (addresses and networks of reverse proxies, with commas between, whose X-Forwarded-For and
-    X-Forwarded-Proto are believed; none unless set).
+    X-Forwarded-Proto are believed; none unless set), COLLABCAMPUS_RECOVERY (false: no client is recovered in
+    Socket.IO's own way), COLLABCAMPUS_HEAD_EACH (seconds between two `head` events of a room; 20).
 
     Limits, of which 0 means none; each worker counts for itself: COLLABCAMPUS_COMMAND_RATE and
-    COLLABCAMPUS_COMMAND_BURST (events a second of one socket, and at most at once; 100 and 1000; a burst is at least
-    500; a person's sockets and changing requests together have ten times as much), COLLABCAMPUS_SOCKETS_PER_USER
+    COLLABCAMPUS_COMMAND_BURST (events a second of one socket, and at most at once; 500 and 2000; a burst is at least
+    500; a person's sockets and changing requests together have twenty times as much), COLLABCAMPUS_SOCKETS_PER_USER
     (200), COLLABCAMPUS_SOCKETS_PER_ADDRESS (10000).
     """
     settings = _settings(host=host, port=port, data=data, database_url=database_url, workers=workers)

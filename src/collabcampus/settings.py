@@ -51,8 +51,8 @@ class Settings(Struct, frozen=True):
     refresh_grace: Annotated[int, Meta(ge=0, le=3600)] = 10
     recovery: bool = True
     head_each: Annotated[int, Meta(ge=1, le=3600)] = 20
-    command_rate: Limit = 100
-    command_burst: Limit = 1_000
+    command_rate: Limit = 500
+    command_burst: Limit = 2_000
     sockets_per_user: Limit = 200
     sockets_per_address: Limit = 10_000
     proxies: tuple[str, ...] = ()

@@ -166,7 +166,7 @@ class WipLimitReached(Conflict):
 
 
 class LimitReached(Conflict):
-    """A limit is reached."""
+    """A limit of the project is reached."""
 
 
 class NotAMember(Invalid):

@@ -10,8 +10,8 @@ from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetail
 
 from collabcampus.domain import errors
 from collabcampus.domain.types import explained
+from collabcampus.live.pace import RETRY_AFTER_S
 
-RETRY_AFTER_S = 1
 PROBLEM_JSON = "application/problem+json"
 _STATUS: dict[type[errors.Refused], int] = {
     errors.Unauthenticated: 401,

@@ -20,6 +20,7 @@ from collabcampus.live import copies, history
 from collabcampus.live.attempts import Answer, Attempt, Done, Taken, creates, join, resolve, unnamed
 from collabcampus.live.commit import Fate, GroupCommit
 from collabcampus.live.ids import new_project_id
+from collabcampus.live.pace import RETRY_AFTER_S
 from collabcampus.live.project import LiveProject
 from collabcampus.live.rooms import Changed, Frames, Room
 from collabcampus.log import read
@@ -33,7 +34,6 @@ COMMANDS_WAITING = 20_000
 ANSWER_WITHIN_S = 10.0
 RETRY_S = (0.0005, 0.02)
 RECONNECT_S = 0.05
-RETRY_AFTER_S = 1
 LANES = 2
 """Commits that may be in flight at once; a project's always go by the same, one after the other."""
 DRAIN_S = 5.0

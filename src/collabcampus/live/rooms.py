@@ -163,11 +163,13 @@ class Room(Generic[F]):
             match recorded.event:
                 case e.MemberRemoved(user_id=removed):
                     self._tell_events(committed[start:nth])
+                    self.told = recorded.position
                     reason = "left" if recorded.actor == removed else "removed"
                     self._expel([each for each in self._listeners if each.user_id == removed], reason)
                     start = nth
                 case e.ProjectArchived():
                     self._tell_events(committed[start:nth])
+                    self.told = recorded.position
                     self._expel(list(self._listeners), "archived")
                     start = nth
         self._tell_events(committed[start:])

@@ -19,7 +19,7 @@ from collabcampus.live.pace import Bucket
 from collabcampus.sockets import frames, requests
 from collabcampus.sockets.deadlines import Deadlines
 from collabcampus.sockets.handshake import EXTENSION, HandshakeProtocol
-from collabcampus.sockets.limits import OTHERS_A_SECOND, OTHERS_AT_ONCE, Counts, address_of, answered, too_many
+from collabcampus.sockets.limits import OTHERS_A_SECOND, OTHERS_AT_ONCE, Counts, address_of
 from collabcampus.sockets.outbox import Outbox
 from collabcampus.sockets.turns import AT_ONCE
 from collabcampus.sockets.wire import CLOSE_WITHIN_S, Wire
@@ -310,7 +310,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         self._async: dict[str, Any] = {
             **self._async,
             "translate_request": requests.translated,
-            "make_response": answered,
+            "make_response": requests.respond,
         }
         self._quiet = Deadlines(self.ping_interval, self._ping)
         self._pinged = Deadlines(self.ping_timeout, self._timed_out)
@@ -376,7 +376,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
     async def _handle_connect(self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None) -> Any:
         address = address_of(environ)
         if not self.addresses.enter(address):
-            return too_many()
+            return requests.too_many()
         sid = self.sid_prefix + self.generate_id()
         socket = self.sockets[sid] = EngineSocket(self, sid, address)
         opening = {

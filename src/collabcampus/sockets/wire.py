@@ -21,7 +21,7 @@ FLUSH_AT = 64 * 1024
 """A burst beyond this leaves at once, so that what a stalled client holds is known while it grows."""
 CLOSE_WITHIN_S = 10.0
 STOP_WITHIN_S = 1.0
-OTHERS_A_SECOND, OTHERS_AT_ONCE = 1_000, 5_000
+FRAMES_A_SECOND, FRAMES_AT_ONCE = 1_000, 5_000
 """Frames of one wire that are no whole text: pings, bytes and fragments."""
 LINGER_S = 0.1
 """How long a peer that broke the protocol may take to read why: it is not understood any more."""
@@ -115,7 +115,7 @@ class Wire(asyncio.Protocol):
         self._need = 0
         self._message: bytearray | None = None  # the beginning of a message in fragments
         self._text = False
-        self._others = Bucket(OTHERS_A_SECOND, OTHERS_AT_ONCE)
+        self._others = Bucket(FRAMES_A_SECOND, FRAMES_AT_ONCE)
         self.paused = False
         """Whether the client does not keep up: the transport holds more than its high-water mark."""
         connections.add(self)
