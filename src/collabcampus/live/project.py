@@ -37,7 +37,9 @@ class Lane(Protocol):
 class LiveProject(Generic[F]):
     """A project in memory."""
 
-    def __init__(self, project_id: str, frames: Frames[F], lane: Lane, neighbours: Neighbours[F] | None = None) -> None:
+    def __init__(
+        self, project_id: str, frames: Frames[F], lane: Lane, neighbours: Neighbours[F] | None = None
+    ) -> None:
         self.project_id = project_id
         self.lane = lane
         self.state = initial(project_id)
