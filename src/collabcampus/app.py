@@ -196,7 +196,7 @@ class Application:
         door = Door(self.database, self.projects, self.identity)
         documents = [
             published("/schema/asyncapi.json", "application/json", described.as_json),
-            published("/schema/sockets", "text/html", manual.page),
+            published("/schema/sockets", "text/html", lambda _: manual.page()),
         ]
         return api.build(
             door,
