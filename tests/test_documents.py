@@ -23,7 +23,7 @@ def blocks(document: str, language: str) -> list[str]:
 
 @pytest.fixture
 def demo(database_url: str) -> Iterator[Server]:
-    with Server("--demo", "--database-url", database_url) as server:
+    with Server("--demo", "--database-url", database_url, COLLABCAMPUS_SOCKETS_PER_USER="50") as server:
         yield server
 
 
@@ -78,6 +78,14 @@ const again = { taskId, status: "review" };
 const taken = await Promise.all(Array.from({ length: 1150 }, () => ask("task_moved", again)));
 console.log("more than at once:", taken.every(({ ok }) => ok));
 console.log("by HTTP:", (await change("PUT", `/api/tasks/${taskId}`, { status: "review" })).status);
+
+console.log("too large:", await ask("send_message", { projectId, text: "😀".repeat(20_000) }).catch((error) => error.code));
+const parted = new Promise((heard) => socket.once("disconnect", (_, details) => heard(details.context)));
+const back = new Promise((heard) => socket.once("project_joined", heard));
+socket.emit("send_message", { projectId, text: "😀".repeat(20_000) });
+const { code: closedWith, reason: closedFor } = await parted;
+console.log("closed:", closedWith, closedFor);
+await back;
 
 socket.disconnect();
 const others = Array.from({ length: 50 }, () => io(SERVER, { auth: { token: session.token }, forceNew: true }));
@@ -144,6 +152,8 @@ def test_the_javascript_client_keeps_the_servers_board(demo: Server, tmp_path: P
         "refused: column_not_found 0",
         "more than at once: true",
         "by HTTP: review",
+        "too large: too_large",
+        "closed: 1009 a packet has at most 65536 bytes",
         "one socket too many: rate_limited and back",
         "missed: 2 true",
         "there again: 1 true",
