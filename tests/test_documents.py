@@ -23,7 +23,7 @@ def blocks(document: str, language: str) -> list[str]:
 
 @pytest.fixture
 def demo(database_url: str) -> Iterator[Server]:
-    with Server("--demo", "--database-url", database_url, COLLABCAMPUS_SOCKETS_PER_USER="50") as server:
+    with Server("--demo", "--database-url", database_url, COLLABCAMPUS_SOCKETS_PER_USER="51") as server:
         yield server
 
 
