@@ -53,6 +53,13 @@ def test_a_database_that_is_not_there_is_said_in_words_and_exits_with_1(tmp_path
     assert str(tmp_path) in failed.stderr.replace("\n", "")
 
 
+def test_a_variable_that_is_no_setting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLLABCAMPUS_COMAND_RATE", "7")
+    told = run("migrate", "--database-url", f"host={tmp_path} dbname=nothing")
+
+    assert told.stderr.splitlines()[0] == "warning: no such setting: COLLABCAMPUS_COMAND_RATE"
+
+
 def test_an_address_that_is_taken_is_said_in_words_and_postgres_is_stopped(tmp_path: Path) -> None:
     data = tmp_path / "data"
     try:

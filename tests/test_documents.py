@@ -85,6 +85,14 @@ const taken = await Promise.all(Array.from({ length: 1150 }, () => ask("task_mov
 console.log("more than at once:", taken.every(({ ok }) => ok));
 console.log("by HTTP:", (await change("PUT", `/api/tasks/${taskId}`, { status: "review" })).status);
 
+console.log("too large:", await ask("send_message", { projectId, text: "😀".repeat(20_000) }).catch((error) => error.code));
+const parted = new Promise((heard) => socket.once("disconnect", (_, details) => heard(details.context)));
+const back = new Promise((heard) => socket.once("project_joined", heard));
+socket.emit("send_message", { projectId, text: "😀".repeat(20_000) });
+const { code: closedWith, reason: closedFor } = await parted;
+console.log("closed:", closedWith, closedFor);
+await back;
+
 socket.disconnect();
 const others = Array.from({ length: 50 }, () => io(SERVER, { auth: { token: session.token }, forceNew: true }));
 await Promise.all(others.map((other) => new Promise((heard) => other.on("welcome", heard))));
@@ -150,6 +158,8 @@ def test_the_javascript_client_keeps_the_servers_board(demo: Server, tmp_path: P
         "refused: column_not_found 0",
         "more than at once: true",
         "by HTTP: review",
+        "too large: too_large",
+        "closed: 1009 a packet has at most 65536 bytes",
         "one socket too many: rate_limited and back",
         "missed: 2 true",
         "there again: 1 true",

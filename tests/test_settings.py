@@ -2,7 +2,7 @@
 
 import pytest
 
-from collabcampus.settings import BadSetting, load
+from collabcampus.settings import BadSetting, Settings, load, unknown
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,14 @@ def test_proxies_are_addresses_and_networks() -> None:
     assert load({}).proxies == ()
     settings = load({"COLLABCAMPUS_PROXIES": "127.0.0.1, 10.1.2.3/8, 2001:DB8::0/32"})
     assert settings.proxies == ("127.0.0.1", "10.0.0.0/8", "2001:db8::/32")
+
+
+def test_a_variable_that_is_no_setting_is_found_and_every_setting_is_one() -> None:
+    settings = {f"COLLABCAMPUS_{name.upper()}": "1" for name in Settings.__struct_fields__}
+    others = {"COLLABCAMPUS_VENV": "/venv", "COMMAND_RATE": "1", "PATH": "/bin"}
+
+    assert unknown({**settings, **others}) == []
+    assert unknown({**settings, **others, "COLLABCAMPUS_COMAND_RATE": "1", "COLLABCAMPUS_data": "x"}) == [
+        "COLLABCAMPUS_COMAND_RATE",
+        "COLLABCAMPUS_data",
+    ]

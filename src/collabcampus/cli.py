@@ -201,6 +201,8 @@ def _tell_ready(demo_project: str | None, address: str) -> None:
 
 
 def _settings(**options: Any) -> config.Settings:
+    if unknown := config.unknown():
+        _stderr.print(f"warning: no such setting: {', '.join(unknown)}", style="yellow", markup=False, soft_wrap=True)
     try:
         return config.load(**options)
     except config.BadSetting as error:

@@ -14,6 +14,8 @@ from msgspec import Meta, Struct, field
 from platformdirs import user_data_path
 
 PREFIX = "COLLABCAMPUS_"
+NOT_OURS = {PREFIX + "VENV"}
+"""Variables of the scripts beside the server."""
 BODY_LIMIT = 64 * 1024
 """Bytes of an HTTP body or a socket frame."""
 REACT_DEV_SERVERS = (
@@ -66,6 +68,12 @@ class Settings(Struct, frozen=True):
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("host", self.host), ("port", self.port), ("data", self.data)]
+
+
+def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """The names of variables that look like settings and are none."""
+    known = {PREFIX + name.upper() for name in Settings.__struct_fields__} | NOT_OURS
+    return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
 
 
 def load(environ: Mapping[str, str] = os.environ, **options: Any) -> Settings:

@@ -58,7 +58,7 @@ def of_refused(refused: errors.Refused) -> ProblemDetailsException:
 
 def _of_http(error: HTTPException) -> ProblemDetailsException:
     code = OF_HTTP.get(error.status_code, "internal_error" if error.status_code >= 500 else "bad_request")
-    title = error.detail if error.status_code < 500 else "The server failed."
+    title = explained(error.detail) if error.status_code < 500 else "The server failed."
     return _problem(error.status_code, code, title.partition(" for ")[0], {})
 
 
