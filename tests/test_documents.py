@@ -85,10 +85,11 @@ const taken = await Promise.all(Array.from({ length: 1150 }, () => ask("task_mov
 console.log("more than at once:", taken.every(({ ok }) => ok));
 console.log("by HTTP:", (await change("PUT", `/api/tasks/${taskId}`, { status: "review" })).status);
 
-console.log("too large:", await ask("send_message", { projectId, text: "😀".repeat(20_000) }).catch((error) => error.code));
+const tooLarge = { projectId, text: "😀".repeat(20_000) };
+console.log("too large:", await ask("send_message", tooLarge).catch((error) => error.code));
 const parted = new Promise((heard) => socket.once("disconnect", (_, details) => heard(details.context)));
 const back = new Promise((heard) => socket.once("project_joined", heard));
-socket.emit("send_message", { projectId, text: "😀".repeat(20_000) });
+socket.emit("send_message", tooLarge);
 const { code: closedWith, reason: closedFor } = await parted;
 console.log("closed:", closedWith, closedFor);
 await back;
