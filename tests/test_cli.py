@@ -9,6 +9,7 @@ import httpx
 import psycopg
 import pytest
 
+from collabcampus.settings import Settings
 from conftest import remove_cluster
 from running import COLLABCAMPUS, Server
 
@@ -29,6 +30,13 @@ def test_help_tells_every_option(command: str) -> None:
     assert "--database-url" in told.stdout
 
 
+def test_the_help_of_serve_names_every_setting() -> None:
+    told = run("serve", "--help").stdout
+
+    for name in Settings.__struct_fields__:
+        assert f"COLLABCAMPUS_{name.upper()}" in told or f"--{name.replace('_', '-')}" in told, name
+
+
 @pytest.mark.parametrize(
     "options",
     [["serve", "--port", "notanumber"], ["serve", "--port", "70000"], ["nonsense"], ["demo", "--users", "0"]],
@@ -43,6 +51,13 @@ def test_a_database_that_is_not_there_is_said_in_words_and_exits_with_1(tmp_path
     assert failed.returncode == 1
     assert "Traceback" not in failed.stderr
     assert str(tmp_path) in failed.stderr.replace("\n", "")
+
+
+def test_a_variable_that_is_no_setting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLLABCAMPUS_COMAND_RATE", "7")
+    told = run("migrate", "--database-url", f"host={tmp_path} dbname=nothing")
+
+    assert told.stderr.splitlines()[0] == "warning: no such setting: COLLABCAMPUS_COMAND_RATE"
 
 
 def test_an_address_that_is_taken_is_said_in_words_and_postgres_is_stopped(tmp_path: Path) -> None:

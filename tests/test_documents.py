@@ -14,6 +14,12 @@ from running import COLLABCAMPUS, Server
 from test_seven_steps import JS, needs_node
 
 ROOT = Path(__file__).parents[1]
+LIMITS = {
+    "COLLABCAMPUS_COMMAND_RATE": "100",
+    "COLLABCAMPUS_COMMAND_BURST": "1000",
+    "COLLABCAMPUS_SOCKETS_PER_USER": "51",
+}
+"""Low enough for a test to get there."""
 SHOWN_ADDRESS = "http://127.0.0.1:8000"
 
 LIMITS = {
@@ -88,6 +94,15 @@ const taken = await Promise.all(Array.from({ length: 1150 }, () => ask("task_mov
 console.log("more than at once:", taken.every(({ ok }) => ok));
 console.log("by HTTP:", (await change("PUT", `/api/tasks/${taskId}`, { status: "review" })).status);
 
+const tooLarge = { projectId, text: "😀".repeat(20_000) };
+console.log("too large:", await ask("send_message", tooLarge).catch((error) => error.code));
+const parted = new Promise((heard) => socket.once("disconnect", (_, details) => heard(details.context)));
+const back = new Promise((heard) => socket.once("project_joined", heard));
+socket.emit("send_message", tooLarge);
+const { code: closedWith, reason: closedFor } = await parted;
+console.log("closed:", closedWith, closedFor);
+await back;
+
 socket.disconnect();
 const others = Array.from({ length: 50 }, () => io(SERVER, { auth: { token: session.token }, forceNew: true }));
 await Promise.all(others.map((other) => new Promise((heard) => other.on("welcome", heard))));
@@ -159,6 +174,8 @@ def test_the_javascript_client_keeps_the_servers_board(demo: Server, tmp_path: P
         "refused: column_not_found 0",
         "more than at once: true",
         "by HTTP: review",
+        "too large: too_large",
+        "closed: 1009 a packet has at most 65536 bytes",
         "one socket too many: rate_limited and back",
         "missed: 2 true",
         "there again: 1 true",

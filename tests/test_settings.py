@@ -2,7 +2,7 @@
 
 import pytest
 
-from collabcampus.settings import BadSetting, load
+from collabcampus.settings import BadSetting, Settings, load, unknown
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,14 @@ def test_a_wrong_setting_is_refused_by_its_name(name: str, value: str) -> None:
 
     assert name.lower() in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+def test_a_variable_that_is_no_setting_is_found_and_every_setting_is_one() -> None:
+    settings = {f"COLLABCAMPUS_{name.upper()}": "1" for name in Settings.__struct_fields__}
+    others = {"COLLABCAMPUS_VENV": "/venv", "COMMAND_RATE": "1", "PATH": "/bin"}
+
+    assert unknown({**settings, **others}) == []
+    assert unknown({**settings, **others, "COLLABCAMPUS_COMAND_RATE": "1", "COLLABCAMPUS_data": "x"}) == [
+        "COLLABCAMPUS_COMAND_RATE",
+        "COLLABCAMPUS_data",
+    ]

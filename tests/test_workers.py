@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from collabcampus.live.presence import SILENT_FOR_S
 from running import COLLABCAMPUS, Person, Server
 from sockets.raw import RawPolling, RawSocket, half_asked
 from test_killed import Writers, nothing_lost, texts_in
@@ -22,6 +23,7 @@ from test_seven_steps import JS, needs_node
 
 WORKERS = 3
 WITHIN_S = 20
+SOONER_THAN_SILENCE_S = 0.75 * SILENT_FOR_S
 STREAMED = {"task_updated", "new_message", "member_updated", "project_updated"}
 
 pytestmark = pytest.mark.skipif(shutil.which("pgrep") is None, reason="there is no pgrep to find workers with")
@@ -153,6 +155,22 @@ def test_people_are_there_whichever_worker_they_are_on(campus: Server) -> None:
     assert (name, gone["userId"], gone["online"]) == ("user_left", bob.user_id, [alice.user_id])
 
 
+def test_the_first_of_a_room_on_a_worker_finds_everybody_and_a_killed_worker_leaves_no_ghosts(campus: Server) -> None:
+    alice, bob = Person(campus.url, "Alice"), Person(campus.url, "Bob")
+    project_id = alice.project()
+    alice.http.post(f"/api/projects/{project_id}/members", json={"userId": bob.user_id, "role": "editor"})
+    before = workers_of(campus)
+    hers = joined(campus.url, alice.token, project_id)
+    his = next(each for _ in range(WORKERS) if worker_of(each := RawSocket(campus.url, bob.token)) != worker_of(hers))
+    his.ask("join_project", {"projectId": project_id})
+    name, found = his.event()
+    assert (name, sorted(found["online"])) == ("project_joined", sorted([alice.user_id, bob.user_id]))
+
+    os.kill(before[int(worker_of(hers))], signal.SIGKILL)
+    name, gone = json.loads(his.next(SOONER_THAN_SILENCE_S)[2:])
+    assert (name, gone["userId"], gone["online"]) == ("user_left", alice.user_id, [bob.user_id])
+
+
 def test_a_worker_killed_amid_writes_loses_nothing_and_comes_back(campus: Server) -> None:
     person = Person(campus.url, "Alice")
     project_id = person.project()
@@ -225,7 +243,9 @@ def test_a_request_that_comes_in_pieces_finds_its_session(pair: Server) -> None:
 def test_who_says_half_a_request_is_closed_by_any_worker(pair: Server) -> None:
     first_line = b"GET /health/live HTTP/1.1\r\n"
     whole = first_line + b"Host: x\r\n\r\n"
-    connections = [half_asked(pair.url, said) for said in (b"", b"GET /", first_line, whole + b"GET /") for _ in "ab"]
+    connections = [
+        half_asked(pair.url, said, WITHIN_S) for said in (b"", b"GET /", first_line, whole + b"GET /") for _ in "ab"
+    ]
 
     for connection in connections:
         with connection:

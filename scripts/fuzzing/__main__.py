@@ -75,7 +75,9 @@ class Watch(logging.Handler):
 async def targets(tally: Tally) -> AsyncIterator[tuple[list[Thrower], Any]]:
     """Throwers at the product and at the layer, and what says what either keeps of clients."""
     with tempfile.TemporaryDirectory() as folder, _removing(Path(folder) / "postgres"):
-        async with running(Settings(data=Path(folder), command_rate=0, sockets_per_address=0)) as application:
+        async with running(
+            Settings(data=Path(folder), command_rate=0, sockets_per_user=0, sockets_per_address=0)
+        ) as application:
             product = Listening(application.asgi(), HandshakeProtocol)
             echoes = [Echoing(ws, ping_interval=PATIENT_S, ping_timeout=PATIENT_S) for ws in _WAYS]
             async with product, echoes[0], echoes[1]:

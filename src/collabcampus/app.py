@@ -141,8 +141,10 @@ async def _watch(cluster: Cluster) -> None:
 class Application:
     """All rooms, put together on one database."""
 
-    def __init__(self, settings: Settings, conninfo: str, *, worker: int | None = None) -> None:
-        """`worker` is which of `settings.workers` this is, if there are several."""
+    def __init__(
+        self, settings: Settings, conninfo: str, *, worker: int | None = None, node: str | None = None
+    ) -> None:
+        """`worker` is which of `settings.workers` this is, if there are several, and `node` its name among all."""
         self.settings = settings
         share = max(FEWEST_CONNECTIONS, CONNECTIONS // settings.workers)
         self.database = Database(conninfo, most=min(POOL_MAX, share))
@@ -189,8 +191,8 @@ class Application:
         self.heads = Heads(self.projects.rooms, settings.head_each)
         self.bus.subscribe(DISABLED_CHANNEL, self.identity.administration.heard)
         self.bus.subscribe(NAMES_CHANNEL, self.identity.accounts.renamed)
-        self.presence = Presence(self.bus, self.projects.room, self.projects.rooms)
-        self.projects.people_changed = self.presence.changed
+        self.presence = Presence(self.bus, self.projects.room, self.projects.rooms, node)
+        self.projects.neighbours = self.presence
         self.gateway.typed = Typists(self.bus, self.projects.room, typing_frame).typed
         self.projects.committed_here = Notices(self.bus, self.gateway.told).committed
 
@@ -208,7 +210,8 @@ class Application:
                         yield self
                     finally:
                         for each in beside:
-                            await _ended(each)
+                            with suppress(Exception):  # whatever one ended with, what follows has to end too
+                                await _ended(each)
                         await self.identity.post.drained()
             finally:
                 await _ended(following)
@@ -227,7 +230,7 @@ class Application:
         door = Door(self.database, self.projects, self.identity)
         documents = [
             published("/schema/asyncapi.json", "application/json", described.as_json),
-            published("/schema/sockets", "text/html", manual.page),
+            published("/schema/sockets", "text/html", lambda _: manual.page()),
         ]
         return api.build(
             door,

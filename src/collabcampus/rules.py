@@ -7,6 +7,7 @@ from pathlib import Path
 from collabcampus.domain import commands as c
 from collabcampus.domain import limits, permissions
 from collabcampus.domain.types import ROLES
+from collabcampus.settings import BODY_LIMIT
 
 _HEAD = """# Rules
 
@@ -28,7 +29,10 @@ disabled or gone, an administrator of the server appoints one (over HTTP alone).
 ## How much
 
 Beyond a limit a command is refused as `limit_reached`, and says which one. A text that is too long, a number that is
-too large, or too many tasks named in one command, is refused as invalid.
+too large, or too many tasks named in one command, is refused as invalid. A text's length is counted in characters.
+What it comes in, a packet or an HTTP body, has at most {packet:,} bytes as it is sent, and a character takes up to
+4 of them in UTF-8, or 12 where a client escapes it: a larger body is answered with 413, a larger packet closes its
+connection ([clients.md](clients.md)).
 
 | limit | at most | |
 |---|---|---|
@@ -39,7 +43,13 @@ def rules() -> str:
     """The document."""
     header = f"| command | {' | '.join(ROLES)} |\n|---|{'---|' * len(ROLES)}\n"
     archived = ", ".join(f"`{_names()[kind]}`" for kind in permissions.WHEN_ARCHIVED)
-    return _HEAD + header + "".join(_permitted()) + _BESIDE.format(archived=archived) + "".join(_limits())
+    return (
+        _HEAD
+        + header
+        + "".join(_permitted())
+        + _BESIDE.format(archived=archived, packet=BODY_LIMIT)
+        + "".join(_limits())
+    )
 
 
 def _names() -> dict[type[c.Command], str]:

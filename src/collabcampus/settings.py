@@ -17,6 +17,8 @@ from collabcampus import providers
 from collabcampus.providers import Provider
 
 PREFIX = "COLLABCAMPUS_"
+NOT_OURS = {PREFIX + "VENV"}
+"""Variables of the scripts beside the server."""
 BODY_LIMIT = 64 * 1024
 """Bytes of an HTTP body or a socket frame."""
 REACT_DEV_SERVERS = (
@@ -95,10 +97,10 @@ class Settings(Struct, frozen=True):
         Limit,
         Meta(
             description="Events a second of one socket, each worker for itself; a person's sockets and "
-            "changing requests together have ten times as much; 0 for no limit"
+            "changing requests together have twenty times as much; 0 for no limit"
         ),
-    ] = 100
-    command_burst: Annotated[Limit, Meta(description="So many of them at once, at least 500; 0 for no limit")] = 1_000
+    ] = 500
+    command_burst: Annotated[Limit, Meta(description="So many of them at once, at least 500; 0 for no limit")] = 2_000
     sockets_per_user: Annotated[
         Limit, Meta(description="Sockets of one person, each worker for itself; 0 for no limit")
     ] = 200
@@ -163,6 +165,12 @@ class Settings(Struct, frozen=True):
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("host", self.host), ("port", self.port), ("data", self.data)]
+
+
+def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """The names of variables that look like settings and are none."""
+    known = {PREFIX + name.upper() for name in Settings.__struct_fields__} | NOT_OURS
+    return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
 
 
 def load(environ: Mapping[str, str] = os.environ, **options: Any) -> Settings:

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import tempfile
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from itertools import count
@@ -39,9 +40,13 @@ class WorkersFail(Exception):
 
 
 class Orders(Struct, frozen=True):
-    """What the parent tells a worker over its standard input; the numbers are inherited descriptors."""
+    """What the parent tells a worker over its standard input; the numbers are inherited descriptors.
+
+    `node` is `place.start`: the next worker in a place says by its name that the one before it is gone.
+    """
 
     number: int
+    node: str
     settings: Settings
     conninfo: str
     inbox: int
@@ -76,6 +81,7 @@ class Supervisor:
         self._were_ready: set[int] = set()
         self._all_ready = asyncio.Event()
         self._turn = count()
+        self._token, self._starts = uuid.uuid4().hex[:8], count()
         self._stopping = False
 
     @asynccontextmanager
@@ -146,7 +152,8 @@ class Supervisor:
         self._processes[number] = process
         assert process.stdin
         # The address and the secret go this way, for command lines are everybody's. It stays open: its end is ours.
-        orders = Orders(number, self._settings, self._conninfo, inbox, outboxes, living)
+        node = f"{self._token}-{number}.{next(self._starts)}"
+        orders = Orders(number, node, self._settings, self._conninfo, inbox, outboxes, living)
         process.stdin.write(orders.encode())
         return process
 

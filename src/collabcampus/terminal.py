@@ -32,7 +32,9 @@ stderr = Console(stderr=True)
 
 
 def settings_of(**options: Any) -> config.Settings:
-    """The settings with these options; a wrong one is misuse."""
+    """The settings with these options; a wrong one is misuse, and one that there is not is said."""
+    if unknown := config.unknown():
+        stderr.print(f"warning: no such setting: {', '.join(unknown)}", style="yellow", markup=False, soft_wrap=True)
     try:
         return config.load(**options)
     except config.BadSetting as error:

@@ -39,7 +39,7 @@ async def _work(orders: Orders, report: int) -> None:
         [socket.socket(fileno=each) for each in orders.outboxes],
         Living(orders.living, orders.settings.workers),
     )
-    application = root.Application(orders.settings, orders.conninfo, worker=orders.number)
+    application = root.Application(orders.settings, orders.conninfo, worker=orders.number, node=orders.node)
     async with application.running():
         ready, leaving = partial(os.write, report, b"ready\n"), partial(os.close, report)
         await root.work(application, colleagues, ready=ready, leaving=leaving)

@@ -1,8 +1,14 @@
-// A token ends while a stock client is connected: node renewal.mjs SERVER TRANSPORT SHORT_TOKEN LONG_TOKEN
+// A token ends while a stock client is connected: node renewal.mjs SERVER TRANSPORT
+// It says `ready`, and then reads the short token and the long one.
 import assert from "node:assert/strict";
+import { createInterface } from "node:readline/promises";
 const { io } = await import(process.env.SOCKET_IO_CLIENT ?? "socket.io-client");
 
-const [server, transport, ...tokens] = process.argv.slice(2);
+const [server, transport] = process.argv.slice(2);
+const input = createInterface({ input: process.stdin });
+console.log("ready");
+const tokens = (await new Promise((read) => input.once("line", read))).split(" ");
+input.close();
 let asked = 0;
 const socket = io(server, {
   auth: (give) => give({ token: tokens[Math.min(asked++, tokens.length - 1)] }),

@@ -92,3 +92,30 @@ async def test_a_project_that_comes_from_a_snapshot_knows_its_head(database_url:
         other.projects.using(garden.project_id) as live,
     ):
         assert live.room.told == live.state.head == answer.position
+
+
+async def test_a_room_that_fails_takes_the_heads_of_no_other() -> None:
+    (bad, _), (good, listener) = a_room(0, 1), a_room(1, 1)
+
+    class Failing(Heard):
+        def send(self, frame: object) -> None:
+            raise ValueError("it fails")
+
+    bad.enter(Failing(PEOPLE[1]))
+    async with telling(Heads(lambda: [bad, good], 0.01)):
+        await until(lambda: len(listener.heard) >= 3)
+
+
+async def test_a_task_that_fails_beside_keeps_nothing_from_ending(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application = Application(Settings(), database_url)
+
+    async def failing() -> None:
+        raise ValueError("it fails")
+
+    monkeypatch.setattr(application.heads, "run", failing)
+    async with application.running():
+        await asyncio.sleep(0.01)
+
+    assert [each for each in asyncio.all_tasks() if "_reminding" in str(each.get_coro())] == []

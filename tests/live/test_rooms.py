@@ -83,6 +83,23 @@ def test_who_is_muted_by_an_event_was_told_those_before_it() -> None:
     assert (slow.heard, room.told) == ([6], 8)
 
 
+def test_who_is_muted_by_what_follows_a_removal_was_told_the_removal() -> None:
+    room: Room[object] = Room(PROJECT, Plain())
+    told: list[tuple[object, int]] = []
+
+    class Slow(Heard):
+        def send(self, frame: object) -> None:
+            told.append((frame, room.told))
+
+    room.enter(Slow(PEOPLE[0]))
+    room.publish(
+        [at(7, e.ProjectEdited(PROJECT, name="Park")), at(8, e.MemberRemoved(PEOPLE[1])),
+         at(9, e.ProjectEdited(PROJECT, name="Field"))]
+    )  # fmt: skip
+
+    assert told == [([7, 8], 6), ([9], 8)]
+
+
 def test_a_head_is_told_behind_the_frames_it_counts_and_not_to_who_hears_nothing() -> None:
     room: Room[object] = Room(PROJECT, Plain())
     alice, bob = Heard(PEOPLE[0]), Heard(PEOPLE[1])

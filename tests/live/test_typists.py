@@ -9,7 +9,7 @@ import pytest
 from collabcampus.app import Application
 from collabcampus.domain.project import Actor
 from collabcampus.live.rooms import Room
-from collabcampus.live.typists import Typing, Typists
+from collabcampus.live.typists import PLACES_AT_ONCE, Typing, Typists
 from collabcampus.settings import Settings
 from collabcampus.sockets.frames import Frame, typing_frame
 from live.asking import a_garden
@@ -91,3 +91,21 @@ async def test_who_goes_on_typing_is_announced_again(application: Application) -
 
     assert listener.heard == 2 * [("typing", ALICE.user_id, None)]
     assert len(typists._lately) == 1, "and no more is kept than lately was said"
+
+
+async def test_tasks_made_up_make_nobody_type_more(application: Application) -> None:
+    room: Room[object] = Room(some_id("project", 0), Plain())
+    listener = Heard(PEOPLE[2])
+    room.enter(listener)
+    typists = Typists(application.bus, lambda _: room, typing, again_after_s=0.05)
+
+    for nth in range(100):
+        typists.typed(Typing(room.project_id, ALICE.user_id, some_id("task", nth)))
+    assert len(listener.heard) == PLACES_AT_ONCE
+    typists.typed(Typing(room.project_id, BOB.user_id, TASK))
+    assert listener.heard[-1] == ("typing", BOB.user_id, TASK)
+    await asyncio.sleep(0.06)
+    typists.typed(Typing(room.project_id, ALICE.user_id))
+
+    assert listener.heard[-1] == ("typing", ALICE.user_id, None)
+    assert dict(typists._places) == {(room.project_id, ALICE.user_id): 1}

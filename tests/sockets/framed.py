@@ -68,13 +68,13 @@ class Framed:
         assert frame[0] == TEXT, frame
         return frame[1].decode()
 
-    async def closed_with(self) -> int:
-        """The code of the close frame that comes next, and the connection's end after it."""
+    async def closed_with(self) -> tuple[int, str]:
+        """Code and reason of the close frame that comes next, and the connection's end after it."""
         while (frame := await self.frame())[0] != CLOSE:
             pass
         async with asyncio.timeout(WITHIN_S):
             assert await self.reader.read() == b""
-        return int.from_bytes(frame[1], "big")
+        return int.from_bytes(frame[1][:2], "big"), frame[1][2:].decode()
 
     def leave(self) -> None:
         """Be gone without a word."""

@@ -67,7 +67,7 @@ class Hall(Listening):
     async def _connect(self, socket: EngineSocket, auth: Any) -> Connection:
         name = auth["token"]
         self.sockets[name] = socket
-        self.connections[name] = self.connection(socket, name, name, name, lambda *_: False, self._handle)
+        self.connections[name] = self.connection(socket, name, name, name, lambda *_: False, self._handle, None)
         return self.connections[name]
 
     async def _handle(self, connection: Connection, asked: Asked) -> None:

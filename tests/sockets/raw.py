@@ -20,10 +20,10 @@ LEISURE: dict[str, Any] = {
 """However much a socket is sent that nobody reads for long, it neither stalls nor gives up."""
 
 
-def half_asked(url: str, said: bytes) -> socket.socket:
+def half_asked(url: str, said: bytes, within_s: float = WITHIN_S) -> socket.socket:
     """A connection on which only the beginning of a request was said, if anything."""
     address = urlsplit(url)
-    connection = socket.create_connection((address.hostname, address.port), timeout=WITHIN_S)
+    connection = socket.create_connection((address.hostname, address.port), timeout=within_s)
     connection.sendall(said)
     return connection
 

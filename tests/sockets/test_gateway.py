@@ -171,6 +171,11 @@ def test_leaving_ends_the_stream_and_typing_reaches_the_others_alone(
 
     assert second.ask("typing", {"projectId": project_id})["ok"]
     assert first.event() == ("typing", {"projectId": project_id, "userId": bob.user_id})
+    task_id = alice.task(project_id)
+    for each in (str(uuid.uuid4()), task_id):  # a task that is there no more is no news, and no error
+        assert second.ask("typing", {"projectId": project_id, "taskId": each})["ok"]
+    assert first.event()[0] == "task_updated"
+    assert first.event() == ("typing", {"projectId": project_id, "userId": bob.user_id, "taskId": task_id})
     assert second.ask("leave_project", {"projectId": project_id})["ok"]
     assert second.event() == ("project_left", {"projectId": project_id, "reason": "left"})
     alice.http.post(f"/api/projects/{project_id}/messages", json={"text": "Hello"})

@@ -1,6 +1,8 @@
 """HTTP connections whose client stops in the middle of something end, and those of the slow but willing do not."""
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
@@ -13,7 +15,7 @@ from sockets.hall import Listening
 
 pytestmark = pytest.mark.anyio
 HEAD_S, BODY_S, READ_S, SOON_S = 0.4, 0.8, 0.8, 3.0
-MUCH = 32 * 1024 * 1024
+MUCH, SOME = 32 * 1024 * 1024, 60 * 1024
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 HALF_A_BODY = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\n\r\nab"
 HALVES = {
@@ -31,7 +33,7 @@ async def _application(scope: Any, receive: Any, send: Any) -> None:
         pass
     if scope["path"] == "/late":
         await asyncio.sleep(BODY_S + 0.3)
-    body = b"a" * (MUCH if scope["path"] == "/much" else 1)
+    body = b"a" * {"/much": MUCH, "/some": SOME}.get(scope["path"], 1)
     size = str(len(body)).encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", size)]})
     await send({"type": "http.response.body", "body": body})
@@ -97,6 +99,56 @@ async def test_who_does_not_read_an_answer_is_closed(port: int) -> None:
     with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
         await reader.readexactly(MUCH)
     writer.close()
+
+
+async def test_who_does_not_read_and_asks_on_is_closed_all_the_same(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    writer.write(GET.replace(b"GET /", b"GET /much"))
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+
+    for _ in range(3):
+        await asyncio.sleep(READ_S / 4)
+        writer.write(GET)
+    await asyncio.sleep(READ_S / 4 + 0.3)
+
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await reader.readexactly(MUCH)
+    writer.close()
+
+
+async def test_who_does_not_read_the_end_of_an_answer_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(punctual, "READ_WITHIN_S", READ_S)
+    open_now: list[PunctualProtocol] = []
+
+    class Small(PunctualProtocol):
+        def connection_made(self, transport: Any) -> None:
+            with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as raw:
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 * 1024)
+            super().connection_made(transport)
+            open_now.append(self)
+
+        def pause_writing(self) -> None:
+            raise AssertionError("it is never so much")
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            open_now.remove(self)
+
+    async with Listening(_application, "none", Small) as listening:
+        raw = socket.socket()
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 1024)
+        raw.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(raw, ("127.0.0.1", listening.port))
+        await loop.sock_sendall(raw, GET.replace(b"GET /", b"GET /some"))
+        await loop.sock_recv(raw, 64)
+        (held,) = open_now
+        assert held.transport.get_write_buffer_size()
+
+        async with asyncio.timeout(READ_S + SOON_S):
+            while open_now:  # noqa: ASYNC110 - nothing tells when it is so
+                await asyncio.sleep(0.02)
+        raw.close()
 
 
 async def test_who_is_slow_but_willing_is_answered(port: int) -> None:

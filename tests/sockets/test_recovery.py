@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from functools import partial
+from time import monotonic_ns
 from typing import Any
 
 import pytest
@@ -12,10 +13,13 @@ from hypothesis import strategies as st
 
 from collabcampus.app import Application
 from collabcampus.domain import events as e
+from collabcampus.domain.project import Actor
+from collabcampus.live.pace import A_SECOND
 from collabcampus.settings import load
 from collabcampus.sockets import recovery
 from collabcampus.sockets.engine import EngineSocket
 from collabcampus.sockets.frames import SocketFrames
+from live.asking import a_garden
 from running import PASSWORD, Person, Server
 from sockets.hall import PROJECT, Hall
 from sockets.raw import RawSocket
@@ -157,6 +161,50 @@ async def test_where_it_is_switched_off_the_wish_is_not_heard(database_url: str,
         assert (connection.pid is not None) == allowed
         assert connection.whereabouts() == ((recovery.NOWHERE,) if allowed else ())
         connection.gone()
+
+
+@pytest.mark.anyio
+async def test_coming_back_costs_a_person_what_is_read_for_it(database_url: str) -> None:
+    async with Application(load({}), database_url).running() as application:
+        ((user, token),) = await application.identity.register_many([("b@example.org", "Bob")], PASSWORD, 60)
+        user_id = user.id
+        garden = await a_garden(application, Actor(user_id))
+        pid, gateway = recovery.new_pid(user_id), application.gateway
+        auth = {"token": token, "recovery": True, "pid": pid, "offset": recovery.offset(garden.project_id, 1)}
+        assert gateway.budgets is not None
+
+        pids = []
+        for dry in (False, True):
+            later = monotonic_ns() + 60 * A_SECOND
+            while dry and gateway.budgets.of(user_id, later).take_many(later, 1):
+                pass
+            socket = EngineSocket(gateway.server.eio, "a-session", "127.0.0.1")
+            pids.append((await gateway._connect(socket, auth)).pid)
+
+    assert pids[0] == pid
+    assert pids[1] != pid
+
+
+class Watched(list[e.Recorded]):
+    """Knows how much of it was looked at."""
+
+    seen = 0
+
+    def __getitem__(self, part: Any) -> Any:
+        self.seen = max(self.seen, part.stop)
+        return super().__getitem__(part)
+
+
+def test_no_more_frames_are_made_than_may_be_sent() -> None:
+    said = [e.MessageSent(some_id("message", nth), LONG) for nth in range(1_000)]
+    missed = Watched(e.record(PROJECT, 0, some_id("user", 0), some_id("command", 0), "", said))
+
+    assert recovery._within(missed, 50 * len(LONG)) is None
+    assert missed.seen <= 100
+    few = missed[:7]
+    whole = recovery._within(few, 50 * len(LONG))
+    assert whole is not None
+    assert whole.packets == recovery._with_offsets(SocketFrames().events(few)).packets
 
 
 ids = st.uuids().map(str)

@@ -78,6 +78,34 @@ def test_a_malformed_or_oversized_packet_closes_its_own_connection(
 
 
 @pytest.mark.parametrize(
+    ("packet", "code", "why"),
+    [
+        ("9", 1002, "no packet of Engine.IO that a client sends"),
+        ('42["task_moved",{]', 1002, "malformed packet: Expecting property name"),
+        (b"binary", 1002, "malformed packet: binary attachments are not taken"),
+        (
+            '451-["send_message",{"_placeholder":true,"num":0}]',
+            1002,
+            "malformed packet: binary attachments are not taken",
+        ),
+        ('42["send_message",{"text":"' + "a" * LIMIT + '"}]', 1009, ""),
+    ],
+    ids=["unknown", "malformed", "bytes", "attachment", "oversized"],
+)
+def test_the_close_frame_says_what_is_wrong(
+    server: Server, alice: Person, packet: str | bytes, code: int, why: str
+) -> None:
+    socket = RawSocket(server.url, alice.token)
+
+    socket.send(packet)
+
+    assert socket.closed_within(CLOSED_WITHIN_S)
+    assert socket.websocket.close_code == code
+    assert socket.websocket.close_reason
+    assert socket.websocket.close_reason.startswith(why)
+
+
+@pytest.mark.parametrize(
     "packet", [each for each in MALFORMED if isinstance(each, str)], ids=lambda each: repr(each[:24])
 )
 def test_a_malformed_or_oversized_packet_ends_its_own_polling_session(

@@ -88,3 +88,28 @@ async def test_a_body_of_thousands_of_packets_is_taken_up_in_turns_too(hall: Hal
 
         assert (await posting).text == "ok"
         assert taken() == FLOOD
+
+
+async def test_a_turn_that_fails_ends_its_own_flood_and_no_other() -> None:
+    loop, failed, left = asyncio.get_running_loop(), list[str](), [3]
+    circle, over = turns.Turns(), asyncio.Event()
+
+    def failing() -> bool:
+        raise ValueError("it fails")
+
+    def going_on() -> bool:
+        left[0] -= 1
+        if not left[0]:
+            over.set()
+        return left[0] > 0
+
+    loop.set_exception_handler(lambda _, context: failed.append(str(context["exception"])))
+    try:
+        for turn in (failing, going_on):
+            circle.add(turn)
+        async with asyncio.timeout(5):
+            await over.wait()
+    finally:
+        loop.set_exception_handler(None)
+
+    assert failed == ["it fails"]

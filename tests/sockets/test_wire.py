@@ -17,6 +17,11 @@ from sockets.framed import CLOSE, PING, PONG, TEXT, Framed, encoded
 from sockets.hall import LIMIT, Hall
 
 pytestmark = pytest.mark.anyio
+WHY = {
+    1002: "no websocket frame that may come here",
+    1007: "text that is not UTF-8",
+    1009: f"a packet has at most {LIMIT} bytes",
+}
 AN_ASK = '421["join",{"text":"grüße"}]'.encode()
 CONTINUED = 0x0
 BINARY = 0x2
@@ -91,7 +96,8 @@ async def test_what_breaks_the_protocol_ends_with_the_right_code(
 
     client.writer.write(sent + encoded(AN_ASK))
 
-    assert await client.closed_with() == code
+    said, why = await client.closed_with()
+    assert (said, why) == (code, WHY[code])
     assert hall.room.online == ["witness"]
     await hall.enter(witness)
 
@@ -111,7 +117,7 @@ async def test_our_goodbye_follows_everything_sent_and_awaits_the_answer(hall: H
     connection.emit("welcome", {})
 
     assert await client.frame() == (TEXT, b'42["welcome",{}]')
-    assert await client.frame() == (CLOSE, (1000).to_bytes(2, "big"))
+    assert await client.frame() == (CLOSE, (1000).to_bytes(2, "big") + b"closed by the server")
     await asyncio.sleep(0.1)
     assert not client.reader.at_eof()
     client.writer.write(encoded((1000).to_bytes(2, "big"), CLOSE))
@@ -129,7 +135,7 @@ async def test_a_server_that_stops_says_so(hall: Hall) -> None:
     async with Hall(HandshakeProtocol) as stopping:
         client = await stopping.join("alice")
 
-    assert await client.closed_with() == 1012
+    assert await client.closed_with() == (1012, "")
 
 
 async def test_a_server_that_stops_does_not_wait_for_who_does_not_read() -> None:

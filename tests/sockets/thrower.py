@@ -4,11 +4,13 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import httpx
 from msgspec import Struct, field
 
+from collabcampus.settings import BODY_LIMIT
 from collabcampus.sockets.packets import Asked, Malformed, read
 from sockets.framed import CLOSE, TEXT, Framed, encoded
 from sockets.garbage import Thrown
@@ -34,6 +36,12 @@ class Tally(Struct):
     findings: list[str] = field(default_factory=list)
 
 
+def _fitting(packets: list[str]) -> list[str]:
+    """As many from the first as one body may hold."""
+    ends = accumulate(len(each.encode("utf-8", "replace")) + 1 for each in packets)
+    return [packet for packet, end in zip(packets, ends, strict=True) if end <= BODY_LIMIT]
+
+
 class Thrower:
     """Throws packets at one server. `auth` is what it connects with."""
 
@@ -57,7 +65,7 @@ class Thrower:
 
     async def poll(self, batch: Sequence[Thrown]) -> None:
         """Throw it by polling, up to the first thing that is no event."""
-        events = [each for each in batch if isinstance(each, str) and "\x1e" not in each and event_in(each)]
+        events = _fitting([each for each in batch if isinstance(each, str) and "\x1e" not in each and event_in(each)])
         others = [each for each in batch if isinstance(each, str) and "\x1e" not in each and not event_in(each)][:1]
         async with httpx.AsyncClient(timeout=ANSWERED_WITHIN_S, verify=False) as http:
             address = f"http://127.0.0.1:{self._port}/socket.io/?EIO=4&transport=polling"

@@ -174,7 +174,7 @@ class WipLimitReached(Conflict):
 
 
 class LimitReached(Conflict):
-    """A limit is reached."""
+    """A limit of the project is reached."""
 
 
 class NotAMember(Invalid):

@@ -27,8 +27,6 @@ EVENTS_PER_COMMAND = 10_000
 """What one command may bring about: others wait for as long as it is written."""
 TASKS_PER_COMMAND = 1_000
 """How many tasks one bulk command may name."""
-ROOMS_PER_SOCKET = 200
-"""How many projects one socket may have joined at a time."""
 
 ESTIMATE = 1_000_000
 WIP_LIMIT = 5_000

@@ -50,10 +50,12 @@ EmailAddress = Annotated[
     str, Meta(max_length=254, pattern=r"^[^@\s\u0000\ud800-\udfff]+@[^@\s\u0000\ud800-\udfff]+$(?!\n)")
 ]
 
+_MUST_NOT_HOLD = "must not hold the control character NUL or lone surrogates"
 _MEANT = {
-    _CLEAN: "text without NUL",
-    _CLEAN_LINE: "one line of text that is not blank",
-    _CLEAN_TEXT: "text that is not blank",
+    _CLEAN: f"text, which {_MUST_NOT_HOLD}",
+    _CLEAN_LINE: "one line of text that is not blank, which must not hold control characters (line ends, tabs and NUL"
+    " among them) or lone surrogates",
+    _CLEAN_TEXT: f"text that is not blank, which {_MUST_NOT_HOLD}",
     **{
         get_args(kind)[1].pattern: words
         for kind, words in (
@@ -68,8 +70,19 @@ _MEANT = {
 }
 
 
+_HALF = "a text must not hold lone surrogates (half of a character, as cutting an emoji leaves it)"
+_SAID_OF_HALVES = {
+    "JSON is malformed: invalid utf-16 surrogate pair": _HALF,
+    "JSON is malformed: unexpected end of escaped utf-16 surrogate pair": _HALF,
+    "Input data was truncated": f"the JSON is cut short, or {_HALF}",
+}
+"""What msgspec says of a lone surrogate in JSON, which it takes for a slip of the pen."""
+
+
 def explained(message: str) -> str:
-    """What msgspec says of a wrong value, in words where it would show a regular expression."""
+    """What msgspec says of a wrong value, in words where it would show a regular expression or miss the point."""
+    for said, words in _SAID_OF_HALVES.items():
+        message = message.replace(said, words)
     for pattern, words in _MEANT.items():
         message = message.replace(f"`str` matching regex {pattern!r}", words)
     return message

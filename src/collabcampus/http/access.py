@@ -55,8 +55,9 @@ def scope_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
 
 def _spend(budgets: Budgets, user_id: str) -> None:
     now = monotonic_ns()
-    if wait := budgets.of(user_id, now).take(now):
-        raise RateLimited(retryAfter=retry_after(wait))
+    budget = budgets.of(user_id, now)
+    if wait := budget.take(now):
+        raise RateLimited(retryAfter=retry_after(budget.later(now, wait)))
 
 
 class Intent(Struct, frozen=True):

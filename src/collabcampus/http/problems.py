@@ -10,8 +10,8 @@ from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetail
 
 from collabcampus.domain import errors
 from collabcampus.domain.types import explained
+from collabcampus.live.pace import RETRY_AFTER_S
 
-RETRY_AFTER_S = 1
 PROBLEM_JSON = "application/problem+json"
 _STATUS: dict[type[errors.Refused], int] = {
     errors.RateLimited: 429,
@@ -58,7 +58,7 @@ def of_refused(refused: errors.Refused) -> ProblemDetailsException:
 
 def _of_http(error: HTTPException) -> ProblemDetailsException:
     code = OF_HTTP.get(error.status_code, "internal_error" if error.status_code >= 500 else "bad_request")
-    title = error.detail if error.status_code < 500 else "The server failed."
+    title = explained(error.detail) if error.status_code < 500 else "The server failed."
     return _problem(error.status_code, code, title.partition(" for ")[0], {})
 
 

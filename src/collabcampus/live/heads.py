@@ -4,10 +4,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import structlog
+
 from collabcampus.live.rooms import Room
 
 ROOMS_AT_ONCE = 50
 """In one turn of the loop; the next ones wait their part of the time."""
+
+_logger = structlog.get_logger(__name__)
 
 
 class Heads:
@@ -24,5 +28,13 @@ class Heads:
             turns = range(0, len(rooms), ROOMS_AT_ONCE) or (0,)
             for start in turns:
                 for room in rooms[start : start + ROOMS_AT_ONCE]:
-                    room.tell_head()
+                    _tell(room)
                 await asyncio.sleep(self._each_s / len(turns))
+
+
+def _tell(room: Room[Any]) -> None:
+    """Tell one room; what fails there is no other's, nor the next time's."""
+    try:
+        room.tell_head()
+    except Exception:
+        _logger.exception("head_failed", project=room.project_id)

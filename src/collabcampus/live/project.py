@@ -15,7 +15,7 @@ from collabcampus.domain.decide import decide
 from collabcampus.domain.project import Project, initial, merge, private_copy
 from collabcampus.live import views
 from collabcampus.live.attempts import Answer, Attempt, Taken, subject_of
-from collabcampus.live.rooms import Changed, Frames, Room
+from collabcampus.live.rooms import Frames, Neighbours, Room
 from collabcampus.log.append import Decided
 
 COMMANDS_REMEMBERED = 1_000
@@ -37,11 +37,13 @@ class Lane(Protocol):
 class LiveProject(Generic[F]):
     """A project in memory."""
 
-    def __init__(self, project_id: str, frames: Frames[F], lane: Lane, changed: Changed[F] | None = None) -> None:
+    def __init__(
+        self, project_id: str, frames: Frames[F], lane: Lane, neighbours: Neighbours[F] | None = None
+    ) -> None:
         self.project_id = project_id
         self.lane = lane
         self.state = initial(project_id)
-        self.room: Room[F] = Room(project_id, frames, changed)
+        self.room: Room[F] = Room(project_id, frames, neighbours)
         self.loaded = False
         self.stored_at = 0  # the position of the stored snapshot
         self.users = 0

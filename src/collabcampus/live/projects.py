@@ -20,8 +20,9 @@ from collabcampus.live import copies, history
 from collabcampus.live.attempts import Answer, Attempt, Done, Taken, creates, join, resolve, unnamed
 from collabcampus.live.commit import Fate, GroupCommit
 from collabcampus.live.ids import new_project_id
+from collabcampus.live.pace import RETRY_AFTER_S
 from collabcampus.live.project import LiveProject
-from collabcampus.live.rooms import Changed, Frames, Room
+from collabcampus.live.rooms import Frames, Neighbours, Room
 from collabcampus.log import read
 from collabcampus.log.database import Database
 
@@ -33,7 +34,6 @@ COMMANDS_WAITING = 20_000
 ANSWER_WITHIN_S = 10.0
 RETRY_S = (0.0005, 0.02)
 RECONNECT_S = 0.05
-RETRY_AFTER_S = 1
 LANES = 2
 """Commits that may be in flight at once; a project's always go by the same, one after the other."""
 DRAIN_S = 5.0
@@ -64,7 +64,7 @@ class Projects(Generic[F]):
         self._background: set[asyncio.Task[None]] = set()
         self._lanes = [GroupCommit(database, self._taken_back, self._committed) for _ in range(LANES)]
         self._on_their_way = 0
-        self.people_changed: Changed[F] | None = None
+        self.neighbours: Neighbours[F] | None = None
         self.committed_here: Callable[[Sequence[e.Recorded]], None] | None = None
 
     def rooms(self) -> list[Room[F]]:
@@ -360,7 +360,7 @@ class Projects(Generic[F]):
         if live is None:
             self._evict(1)
             live = self._live[project_id] = LiveProject(
-                project_id, self._frames, self._lanes[hash(project_id) % LANES], self.people_changed
+                project_id, self._frames, self._lanes[hash(project_id) % LANES], self.neighbours
             )
         self._live.move_to_end(project_id)
         return live

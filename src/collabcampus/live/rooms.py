@@ -51,18 +51,28 @@ class Frames(Protocol[F_co]):
         """The frame of `head`: the position of the last event that was told."""
 
 
+class Neighbours(Protocol[F]):
+    """What a room knows of other nodes."""
+
+    def elsewhere(self, project_id: str) -> dict[str, dict[str, str]]:
+        """Who is in this project's room there: names by id, by node. Whoever asks may keep and change it."""
+
+    def changed(self, room: "Room[F]", joined: dict[str, str], left: list[str]) -> None:
+        """Hear who came and went on this node: names by id, and ids."""
+
+
 class Room(Generic[F]):
     """One project's room."""
 
-    def __init__(self, project_id: str, frames: Frames[F], changed: "Changed[F] | None" = None) -> None:
-        """`changed` hears who came and went on this node, by id and name."""
+    def __init__(self, project_id: str, frames: Frames[F], neighbours: "Neighbours[F] | None" = None) -> None:
+        """`neighbours` are the other nodes, if there may be any."""
         self.project_id = project_id
         self.here: dict[str, str] = {}
         """The people on this node and their names."""
         self.told = 0
         """The position of the last event that was told; 0 where none was yet."""
         self._frames = frames
-        self._changed = changed
+        self._neighbours = neighbours
         self._elsewhere: dict[str, dict[str, str]] = {}
         self._listeners: dict[Listener[F], None] = {}
         self._sockets_of: dict[str, int] = {}
@@ -82,22 +92,14 @@ class Room(Generic[F]):
         """The ids of the people who are there, on whichever node."""
         return list(dict.fromkeys(key for people in (self.here, *self._elsewhere.values()) for key in people))
 
-    @property
-    def nodes(self) -> list[str]:
-        """The other nodes on which somebody is known to be there."""
-        return list(self._elsewhere)
-
-    def people_on(self, node: str) -> dict[str, str]:
-        """Who is known to be there on another node: names by id."""
-        return self._elsewhere.get(node, {})
-
     def elsewhere(self, node: str, people: dict[str, str]) -> None:
         """Know who is there on another node; who comes or goes so is news."""
-        known = self.people_on(node)
+        known = self._elsewhere.get(node, {})
         came = [user_id for user_id in people if not self._is_there(user_id)]
-        self._elsewhere[node] = people
-        if not people:
-            del self._elsewhere[node]
+        if people:
+            self._elsewhere[node] = people
+        else:
+            self._elsewhere.pop(node, None)
         for user_id in came:
             self._tell_presence("user_joined", user_id, people[user_id])
         for user_id in known:
@@ -110,6 +112,8 @@ class Room(Generic[F]):
         if listener in self._listeners:
             self._muted.discard(listener)
             return
+        if not self._listeners and self._neighbours:
+            self._elsewhere = self._neighbours.elsewhere(self.project_id)
         user_id, name = listener.user_id, listener.name
         count = self._sockets_of.get(user_id, 0)
         self._sockets_of[user_id] = count + 1
@@ -120,8 +124,8 @@ class Room(Generic[F]):
             self._tell_presence("user_joined", user_id, name)
         self._listeners[listener] = None
         self._sends = None
-        if not count and self._changed:
-            self._changed(self, {user_id: name}, [])
+        if not count and self._neighbours:
+            self._neighbours.changed(self, {user_id: name}, [])
 
     def mute(self, listener: Listener[F]) -> bool:
         """The listener hears nothing until it enters again, and is still there; False where that was so before."""
@@ -151,8 +155,8 @@ class Room(Generic[F]):
             self._elsewhere.clear()  # nobody is left to keep it true for
         elif not self._is_there(user_id):
             self._tell_presence("user_left", user_id, listener.name)
-        if self._changed:
-            self._changed(self, {}, [user_id])
+        if self._neighbours:
+            self._neighbours.changed(self, {}, [user_id])
 
     def publish(self, committed: Sequence[e.Recorded]) -> None:
         """Send the events' frames to everybody. Who is removed by one hears nothing after it, and nobody does after
@@ -163,11 +167,13 @@ class Room(Generic[F]):
             match recorded.event:
                 case e.MemberRemoved(user_id=removed):
                     self._tell_events(committed[start:nth])
+                    self.told = recorded.position
                     reason = "left" if recorded.actor == removed else "removed"
                     self._expel([each for each in self._listeners if each.user_id == removed], reason)
                     start = nth
                 case e.ProjectArchived():
                     self._tell_events(committed[start:nth])
+                    self.told = recorded.position
                     self._expel(list(self._listeners), "archived")
                     start = nth
         self._tell_events(committed[start:])
@@ -228,6 +234,3 @@ class Room(Generic[F]):
         for listener in listeners:
             self.leave(listener)
             listener.left(self.project_id, reason)
-
-
-Changed = Callable[[Room[F], dict[str, str], list[str]], None]

@@ -5,6 +5,7 @@ Nothing heals a hint that was lost, but the next one: who goes on typing is anno
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -17,6 +18,8 @@ from collabcampus.live.rooms import Room
 CHANNEL = "collabcampus_typing"
 AGAIN_AFTER_S = 1.0
 """Somebody's typing in one place is announced at most so often, however often a client says it."""
+PLACES_AT_ONCE = 3
+"""And somebody's typing in one project in so many places: a client may name as many tasks as it likes."""
 
 F = TypeVar("F")
 
@@ -49,17 +52,28 @@ class Typists(Generic[F]):
         self._announcer = Announcer(bus, CHANNEL)
         self._node = uuid.uuid4().hex[:12]
         self._lately: dict[Typing, float] = {}  # when each was announced, the oldest first
+        self._places: Counter[tuple[str, str]] = Counter()  # how many of them are of one person in one project
         bus.subscribe(CHANNEL, self._heard)
 
     def typed(self, typing: Typing) -> None:
-        """Announce that somebody types here, unless that was just done."""
+        """Announce that somebody types here, unless that was just done, or in many places."""
         now = time.monotonic()
-        while self._lately and now - next(iter(self._lately.values())) >= self._again_after_s:
-            del self._lately[next(iter(self._lately))]
-        if typing not in self._lately:
+        self._forget_before(now - self._again_after_s)
+        who = typing.project_id, typing.user_id
+        if typing not in self._lately and self._places[who] < PLACES_AT_ONCE:
             self._lately[typing] = now
+            self._places[who] += 1
             self._tell(typing)
             self._announcer.tell(msgspec.json.encode(_Hint(self._node, typing)).decode())
+
+    def _forget_before(self, then: float) -> None:
+        while self._lately and next(iter(self._lately.values())) <= then:
+            typing = next(iter(self._lately))
+            who = typing.project_id, typing.user_id
+            del self._lately[typing]
+            self._places[who] -= 1
+            if not self._places[who]:
+                del self._places[who]
 
     def _heard(self, payload: str) -> None:
         hint = msgspec.json.decode(payload, type=_Hint)

@@ -8,17 +8,17 @@ from typing import Any
 from collabcampus.domain import errors
 from collabcampus.domain.project import Actor
 from collabcampus.identity.tokens import EVERYTHING
+from collabcampus.live.pace import RETRY_AFTER_S
 from collabcampus.live.project import LiveProject
 from collabcampus.sockets import frames
 from collabcampus.sockets.engine import EngineSocket
 from collabcampus.sockets.frames import Frame, Opening
-from collabcampus.sockets.limits import Pace
+from collabcampus.sockets.pacing import Pace
 from collabcampus.sockets.packets import Asked
 from collabcampus.sockets.payloads import command_id_in
 
 COMMANDS_WAITING = 1_000
 """Events of one socket that wait for their answers; beyond, they are refused at once."""
-RETRY_AFTER_S = 1
 
 
 Handle = Callable[["Connection", Asked], Awaitable[None]]
@@ -43,9 +43,10 @@ class Connection:
         session_id: str,
         offer: Offer,
         handle: Handle,
-        pace: Pace | None = None,
+        pace: Pace | None,
     ) -> None:
-        """`offer` takes an event at once if it can, `handle` takes any, in its time; `pace` says how fast."""
+        """`offer` takes an event at once if it can, `handle` takes any, in its time; `pace` says how fast, None
+        as one likes."""
         self.user_id = user_id
         self.actor = Actor(user_id)
         self.name = name

@@ -74,10 +74,12 @@ def heard() -> dict[str, tuple[type[Struct], ...]]:
     return {**_TOLD, **{name: tuple(kinds) for name, kinds in told.frames_of_events().items()}}
 
 
-@cache
-def as_json() -> bytes:
-    """The description as it is served."""
-    return json.dumps(asyncapi(), ensure_ascii=False).encode()
+def as_json(host: str) -> bytes:
+    """The description as it is served to who asked this host."""
+    server = asyncapi()["servers"]["local"]
+    return json.dumps(
+        {**asyncapi(), "servers": {"this": {**server, "host": host or server["host"]}}}, ensure_ascii=False
+    ).encode()
 
 
 @cache

@@ -19,10 +19,10 @@ from collabcampus.live.pace import Bucket
 from collabcampus.sockets import frames, requests
 from collabcampus.sockets.deadlines import Deadlines
 from collabcampus.sockets.handshake import EXTENSION, HandshakeProtocol
-from collabcampus.sockets.limits import OTHERS_A_SECOND, OTHERS_AT_ONCE, Counts, address_of, answered, too_many
+from collabcampus.sockets.limits import OTHERS_A_SECOND, OTHERS_AT_ONCE, Counts, address_of
 from collabcampus.sockets.outbox import Outbox
 from collabcampus.sockets.turns import AT_ONCE
-from collabcampus.sockets.wire import CLOSE_WITHIN_S, Wire
+from collabcampus.sockets.wire import CLOSE_WITHIN_S, NORMAL, PROTOCOL_ERROR, TOO_BIG, TOO_OFTEN, Wire, short
 
 UPGRADE_TIMEOUT_S = 10.0
 
@@ -66,7 +66,7 @@ class EngineSocket:
         try:
             self.take(message)
         except exceptions.UnknownPacketError:
-            self.shut(self.server.reason.TRANSPORT_ERROR)
+            self.shut("no packet of Engine.IO that a client sends", PROTOCOL_ERROR)
 
     def take(self, message: str | bytes) -> None:
         """Take a packet; UnknownPacketError where it is none a client sends."""
@@ -90,7 +90,7 @@ class EngineSocket:
     def bears(self) -> bool:
         """Count a packet that is no event; where there are too many the session ends, and it is False."""
         if self._others.take(monotonic_ns()):
-            self.shut("it floods")
+            self.shut("it floods", TOO_OFTEN)
         return not self.closed
 
     def drained(self) -> None:
@@ -102,15 +102,18 @@ class EngineSocket:
         self.carrier = None
         self.shut(self.server.reason.TRANSPORT_CLOSE)
 
-    def shut(self, reason: str) -> None:
-        """End the session now: whoever uses it hears so, a waiting poll or the websocket is released."""
+    def shut(self, reason: str, code: int = NORMAL) -> None:
+        """End the session now: whoever uses it hears so, a waiting poll or the websocket is released.
+
+        The close frame of a websocket says the code and the reason.
+        """
         if self.closed:
             return
         self.closed = True
         self.server.ended(self, reason)
         self.outbox.close()
         if self.carrier:
-            self.carrier.close()
+            self.carrier.close(code, reason)
         # Not at once: the base class's request handler still looks the session up after an error.
         asyncio.get_running_loop().call_soon(self.server.sockets.pop, self.sid, None)
 
@@ -172,7 +175,7 @@ class EngineSocket:
         return wire is not None
 
     def _overflow(self) -> None:
-        self.shut("it reads nothing")
+        self.shut("it reads nothing", TOO_OFTEN)
 
 
 class Probe:
@@ -226,9 +229,11 @@ class _Ordinary:
     def __init__(self, socket: EngineSocket, ws: Any) -> None:
         self._socket, self._ws = socket, ws
         self._writer: asyncio.Task[Any] | None = None
+        self._farewell: dict[str, Any] = {}
 
-    def close(self) -> None:
+    def close(self, code: int, reason: str) -> None:
         """Let what waits leave, but wait no longer for a client that reads nothing."""
+        self._farewell = {"code": code, "reason": short(reason)}
         if self._writer:
             asyncio.get_running_loop().call_later(CLOSE_WITHIN_S, self._writer.cancel)
 
@@ -254,7 +259,7 @@ class _Ordinary:
             while not self._socket.closed:
                 await self._socket.outbox.filled()
                 await self._write_what_waits()
-            await self._ws.close()
+            await self._ws.asgi_send({"type": "websocket.close", **self._farewell})
         except (OSError, RuntimeError):
             pass  # the connection is gone
 
@@ -266,20 +271,19 @@ class _Ordinary:
 
     async def _read(self) -> None:
         socket = self._socket
-        reason = socket.server.reason.TRANSPORT_CLOSE
         try:
             while not socket.closed:
                 socket.received(await self._next())
         except OSError:
             pass  # the client closed
-        except ValueError:
-            reason = socket.server.reason.TRANSPORT_ERROR
-        socket.shut(reason)
+        except ValueError as error:
+            socket.shut(str(error), TOO_BIG)
+        socket.shut(socket.server.reason.TRANSPORT_CLOSE)
 
     async def _next(self) -> str | bytes:
         message: str | bytes = await self._ws.wait()
         if len(message) > self._socket.server.max_http_buffer_size:
-            raise ValueError("too large")
+            raise ValueError(f"a packet has at most {self._socket.server.max_http_buffer_size} bytes")
         return message
 
     async def _upgrade(self) -> bool:
@@ -310,7 +314,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         self._async: dict[str, Any] = {
             **self._async,
             "translate_request": requests.translated,
-            "make_response": answered,
+            "make_response": requests.respond,
         }
         self._quiet = Deadlines(self.ping_interval, self._ping)
         self._pinged = Deadlines(self.ping_timeout, self._timed_out)
@@ -376,7 +380,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
     async def _handle_connect(self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None) -> Any:
         address = address_of(environ)
         if not self.addresses.enter(address):
-            return too_many()
+            return requests.too_many()
         sid = self.sid_prefix + self.generate_id()
         socket = self.sockets[sid] = EngineSocket(self, sid, address)
         opening = {

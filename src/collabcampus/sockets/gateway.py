@@ -15,7 +15,6 @@ from collabcampus.domain import commands as c
 from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.decide import require_member
-from collabcampus.domain.decisions.checks import within
 from collabcampus.domain.project import Actor
 from collabcampus.identity import Claims, Identity
 from collabcampus.identity.errors import ScopeMissing, TokenExpired
@@ -35,7 +34,8 @@ from collabcampus.sockets.connection import Connection
 from collabcampus.sockets.engine import EngineSocket
 from collabcampus.sockets.frames import Frame
 from collabcampus.sockets.joined import Shown
-from collabcampus.sockets.limits import RETRY_AFTER_S, Limits, Pace
+from collabcampus.sockets.limits import TOO_MANY_RETRY_AFTER_S, Limits, room_for_another
+from collabcampus.sockets.pacing import Pace
 from collabcampus.sockets.packets import Asked
 from collabcampus.sockets.recovery import Recoverable, Returned
 from collabcampus.sockets.resuming import RESUME_BYTES
@@ -87,7 +87,7 @@ class Gateway:
         origins: tuple[str, ...],
         payload_limit: int,
         limits: Limits,
-        recovery: bool = True,
+        recovery: bool,
     ) -> None:
         """`origins` are the web origins allowed beside the server's own, `payload_limit` is in bytes; `recovery`:
         whether clients that wish so are recovered."""
@@ -165,12 +165,12 @@ class Gateway:
         while True:
             ends = self._ends
             claims = await self._claims(given.token)  # it may have ended meanwhile
-            returned = await self._returned(Actor(user.id), given) if wished else None
+            returned = await self._recovered(Actor(user.id), given) if wished else None
             if ends == self._ends:
                 break
         # From here on nothing waits, up to `_begin`: what was missed and the room fit without a seam.
         if 0 < self._limits.sockets_per_user <= len(self._by_person.get(user.id, ())):
-            raise errors.RateLimited(retryAfter=RETRY_AFTER_S)
+            raise errors.RateLimited(retryAfter=TOO_MANY_RETRY_AFTER_S)
         made = partial(Recoverable, returned=returned) if wished else Connection
         pace = self._pace(user.id)
         connection = made(socket, user.id, user.name, claims.session_id, self._offer, self._handle, pace)
@@ -184,7 +184,7 @@ class Gateway:
         own = Bucket(self._limits.command_rate, self._limits.command_burst)
         return Pace(own, self.budgets.of(user_id, monotonic_ns()))
 
-    async def _returned(self, actor: Actor, given: _Auth) -> Returned | None:
+    async def _recovered(self, actor: Actor, given: _Auth) -> Returned | None:
         """What a client missed that comes back to the one room it was in; None where it has to join anew."""
         left_at = recovery.left_at(actor.user_id, given.pid, given.offset)
         if left_at is None:
@@ -193,10 +193,17 @@ class Gateway:
         try:
             async with self._projects.using(project_id) as live:
                 require_member(live.state, actor)
+                if not self._affords(actor, resuming.cost(live, position)):
+                    return None
                 missed = await resuming.missed(self._database, live, position)
-                return recovery.returned(live, actor, given.pid, missed)
+                return recovery.recovered_from(live, actor, given.pid, missed)
         except errors.Refused:
             return None
+
+    def _affords(self, actor: Actor, tokens: int) -> bool:
+        """Whether a person has so much left to ask, which is then spent."""
+        now = monotonic_ns()
+        return self.budgets is None or self.budgets.of(actor.user_id, now).take_many(now, tokens)
 
     def _begin(self, connection: Connection) -> None:
         self._by_session.setdefault(connection.session_id, set()).add(connection)
@@ -282,7 +289,7 @@ class Gateway:
     async def _join(self, connection: Connection, asked: Asked) -> None:
         wanted = payloads.payload_of(asked.arguments, _JOIN)
         if wanted.project_id not in connection.rooms:
-            within("ROOMS_PER_SOCKET", len(connection.rooms) + 1)
+            room_for_another(len(connection.rooms))
         async with self._projects.using(wanted.project_id) as live:
             require_member(live.state, connection.actor)
             names, missed = await self._gathered(live, wanted.position)
@@ -319,9 +326,11 @@ class Gateway:
 
     async def _typing(self, connection: Connection, asked: Asked) -> None:
         typing = payloads.payload_of(asked.arguments, _TYPING)
-        if typing.project_id not in connection.rooms:
+        live = connection.rooms.get(typing.project_id)
+        if live is None:
             raise errors.NotInRoom
-        if self.typed:
+        known = typing.task_id is None or typing.task_id in live.state.tasks  # it may have been deleted just now
+        if self.typed and known:
             self.typed(Typing(typing.project_id, connection.user_id, typing.task_id))
         connection.answer(asked, b'{"ok":true}')
 

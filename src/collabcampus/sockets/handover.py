@@ -180,7 +180,9 @@ class MovingProtocol(PunctualProtocol):
             return
         self._head = b""
         owner = owner_of(head)
-        if owner is None or not self._idle or not self._colleagues.hand_over(owner, self.transport, head):
+        if owner is not None and self._idle and self._colleagues.hand_over(owner, self.transport, head):
+            self._expect(None)  # what it waits for now is a colleague, for GIVE_UP_S
+        else:
             super().data_received(head)
 
     def on_message_begin(self) -> None:
@@ -196,5 +198,4 @@ class MovingProtocol(PunctualProtocol):
     @property
     def _idle(self) -> bool:
         """Nothing is being answered, and every answer has left: only then may somebody else go on."""
-        answered = self.cycle is None or self.cycle.response_complete
-        return bool(answered and not self.transport.get_write_buffer_size())
+        return self._answered and not self.transport.get_write_buffer_size()

@@ -1,67 +1,36 @@
-"""What clients may do at a time, on this process: how fast a socket may ask, and how many sockets there may be."""
+"""What clients may do at a time, on this process: the bounds, and how many sockets there are."""
 
 from collections.abc import Mapping
 from ipaddress import IPv6Address, ip_address, ip_network
-from time import monotonic_ns
 from typing import Any
 
-import msgspec
-from engineio.async_drivers.asgi import make_response
 from msgspec import Struct
 
-from collabcampus.domain.errors import RateLimited
-from collabcampus.live.pace import A_SECOND, Bucket, Budget, retry_after
-from collabcampus.sockets.handshake import EXTENSION
+from collabcampus.domain.errors import LimitReached
 
-RETRY_AFTER_S = 3
+TOO_MANY_RETRY_AFTER_S = 3
 """When to come back where there are too many sockets: nobody knows when one will go."""
-TOO_MANY = "429 TOO MANY REQUESTS"
-LATEST = 5 * A_SECOND
-"""The longest that anybody who asks too fast is told to wait."""
+ROOMS_PER_SOCKET = 200
+"""How many projects one socket may have joined at a time."""
 IPV6_SITE = 64
 """Whoever has one IPv6 address has all that begin with these bits."""
 OTHERS_A_SECOND, OTHERS_AT_ONCE = 50, 500
 """Packets of one session that are no events: an honest client sends a pong each 25 s and little else."""
-_PROBLEM = [("Content-Type", "application/problem+json"), ("Retry-After", str(RETRY_AFTER_S))]
 
 
 class Limits(Struct, frozen=True):
     """How much one may do at a time; 0 means as much as one likes. A rate is per second and socket."""
 
-    command_rate: int = 0
-    command_burst: int = 0
-    sockets_per_user: int = 0
-    sockets_per_address: int = 0
+    command_rate: int
+    command_burst: int
+    sockets_per_user: int
+    sockets_per_address: int
 
 
-class Pace:
-    """How fast one socket may ask: its own bucket, and its person's."""
-
-    __slots__ = ("_budget", "_own", "_told")
-
-    def __init__(self, own: Bucket, budget: Budget) -> None:
-        self._own, self._budget = own, budget
-        self._told = 0  # the latest time at which somebody was told to come back
-
-    def take(self) -> int:
-        """Ask once: 0, or the nanoseconds to wait before."""
-        now = monotonic_ns()
-        if wait := self._own.take(now):
-            return wait
-        if wait := self._budget.take(now):
-            self._own.give_back()
-        return wait
-
-    def refuse(self, wait: int) -> float | None:
-        """When to come back, in seconds, after being told to wait; None where that was too often.
-
-        Each is told another time: all who came back at one would be refused again, but for one of them.
-        """
-        now = monotonic_ns()
-        if self._budget.refusals.take(now):
-            return None
-        self._told = min(max(self._told + self._own.each, now + wait), now + LATEST)
-        return retry_after(self._told - now)
+def room_for_another(rooms: int) -> None:
+    """LimitReached for who is in so many rooms that another is too much."""
+    if rooms >= ROOMS_PER_SOCKET:
+        raise LimitReached(limit="rooms per socket", most=ROOMS_PER_SOCKET)
 
 
 class Counts:
@@ -107,26 +76,3 @@ def address_of(environ: Mapping[str, Any]) -> str:
         return host
     plain = address.ipv4_mapped
     return str(plain or ip_network((int(address), IPV6_SITE), strict=False))
-
-
-def too_many() -> dict[str, Any]:
-    """The answer, as python-engineio has it, to who opens a session more than one may."""
-    refused = RateLimited(retryAfter=RETRY_AFTER_S)
-    problem = {"type": "about:blank", "title": refused.message, "status": 429, "detail": refused.message}
-    body = msgspec.json.encode({**problem, "code": refused.code, **refused.details})
-    return {"status": TOO_MANY, "headers": _PROBLEM, "response": body}
-
-
-async def answered(status: str, headers: list[tuple[str, str]], payload: bytes, environ: dict[str, Any]) -> None:
-    """Answer a request. Who asked for a websocket hears that there are too many, and not 403 as for all else."""
-    scope, send = environ["asgi.scope"], environ["asgi.send"]
-    if status != TOO_MANY or "websocket.http.response" not in scope.get("extensions", {}):
-        await make_response(status, headers, payload, environ)
-        return
-    extensions = scope["extensions"]
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers]
-    await send({"type": "websocket.http.response.start", "status": 429, "headers": raw})
-    await send({"type": "websocket.http.response.body", "body": payload})
-    if offered := extensions.get(EXTENSION):
-        offered.handshake_complete = True  # uvicorn forgets to say so, and logs it as an error of ours
-        extensions.clear()  # breaks a cycle

@@ -11,6 +11,7 @@ from socketio import packet
 RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
 """Event names the protocol keeps for itself: a client that emits one is malformed."""
 
+BINARY_KINDS = ("5", "6")
 MAIN = "/"
 ACK_ID_DIGITS = 15
 
@@ -80,7 +81,11 @@ def read(data: str | bytes) -> Asked | Incoming:
             return _event(data[at:], int(number) if number else None)
         if parts := _PACKET.fullmatch(data):
             return _read(*parts.groups())
-    raise Malformed("binary, empty or of an unknown type")
+    raise Malformed("binary attachments are not taken" if _is_binary(data) else "empty, or of an unknown type")
+
+
+def _is_binary(data: str | bytes) -> bool:
+    return isinstance(data, bytes) or data[:1] in BINARY_KINDS
 
 
 def _read(kind: str, namespace: str | None, ack_id: str, rest: str) -> Asked | Incoming:

@@ -3,6 +3,8 @@
     connected, or the first byte after an answer ── HEAD_WITHIN_S ──▶ the head is there ── BODY_WITHIN_S ──▶ all of it
     an answer waits to be read ── READ_WITHIN_S ──▶ enough of it has left
 
+The last runs beside the others: whoever does not read may ask on meanwhile. uvicorn closes who is idle, and the
+transport then waits for ever for what was written to leave; so the end of an answer has the same time.
 Between an answer and the next request uvicorn's own time for idle connections goes on as ever.
 """
 
@@ -23,9 +25,9 @@ class _Clock:
     """The deadlines of one loop."""
 
     def __init__(self) -> None:
-        self.head, self.body, self.read = (
-            Deadlines(each, PunctualProtocol.late) for each in (HEAD_WITHIN_S, BODY_WITHIN_S, READ_WITHIN_S)
-        )
+        self.head = Deadlines(HEAD_WITHIN_S, PunctualProtocol.late)
+        self.body = Deadlines(BODY_WITHIN_S, PunctualProtocol.late)
+        self.read = Deadlines(READ_WITHIN_S, PunctualProtocol.unread)
 
 
 _clocks: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Clock]" = weakref.WeakKeyDictionary()
@@ -48,6 +50,7 @@ class PunctualProtocol(HttpToolsProtocol):
         """The connection is gone."""
         super().connection_lost(exc)
         self._expect(None)
+        self._clock.read.stop(self)
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -64,20 +67,27 @@ class PunctualProtocol(HttpToolsProtocol):
         self._expect(None)
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """An answer has been written; its end may wait to be read."""
+        super().on_response_complete()
+        if not self.flow.write_paused:
+            self._tail()
+
     def handle_websocket_upgrade(self) -> None:
         """Leave the connection to the websocket, whose times are its own."""
         self._expect(None)
+        self._clock.read.stop(self)
         super().handle_websocket_upgrade()
 
     def pause_writing(self) -> None:
         """The client has to read."""
-        self._expect(self._clock.read)
+        self._clock.read.start(self)
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """It did."""
-        self._expect(None)
+        """It did, up to little."""
         super().resume_writing()
+        self._tail()
 
     def late(self) -> None:
         """What was expected did not come in time; but it is not the client's fault where we do not read."""
@@ -85,6 +95,24 @@ class PunctualProtocol(HttpToolsProtocol):
             self._expect(self._clock.body)
         else:
             self.transport.abort()
+
+    def unread(self) -> None:
+        """What was written did not leave in time. While more is being written, only who has to read is late."""
+        if self.flow.write_paused or self._answered:
+            if self.transport.get_write_buffer_size():
+                self.transport.abort()
+        else:
+            self._tail()
+
+    @property
+    def _answered(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _tail(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self._clock.read.start(self)
+        else:
+            self._clock.read.stop(self)
 
     def _unset_keepalive_if_required(self) -> None:
         if self.timeout_keep_alive_task is not None:  # it was idle, and something has come

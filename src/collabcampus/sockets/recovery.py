@@ -28,6 +28,7 @@ from collabcampus.sockets.resuming import RESUME_BYTES
 NOWHERE = "-"
 """The offset of who is not in exactly one room, and so has to join by itself."""
 RANDOM_BYTES = 12
+EVENTS_A_PIECE = 50
 
 _OFFSET = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):(0|[1-9][0-9]{0,14})")
 
@@ -67,7 +68,7 @@ class Returned(Struct, frozen=True):
     missed: Frame | None
 
 
-def returned(
+def recovered_from(
     live: LiveProject[Frame], actor: Actor, pid: str, missed: Sequence[e.Recorded] | None
 ) -> Returned | None:
     """Somebody as they return: not to a room they would have been sent out of meanwhile, nor from too far behind.
@@ -79,8 +80,19 @@ def returned(
         return None
     if not missed:
         return Returned(pid, live, None)
-    frame = _with_offsets(SocketFrames().events(missed))
-    return Returned(pid, live, frame) if len(frame.wire) <= RESUME_BYTES else None
+    frame = _within(missed, RESUME_BYTES)
+    return Returned(pid, live, frame) if frame else None
+
+
+def _within(missed: Sequence[e.Recorded], most: int) -> Frame | None:
+    """The frames of the events, with their offsets; None beyond so many bytes, of which hardly more are made."""
+    pieces, size = [], 0
+    for start in range(0, len(missed), EVENTS_A_PIECE):
+        pieces.append(_with_offsets(SocketFrames().events(missed[start : start + EVENTS_A_PIECE])))
+        size += len(pieces[-1].wire)
+        if size > most:
+            return None
+    return frames.together(pieces)
 
 
 def _sends_out(event: e.Event, actor: Actor) -> bool:
@@ -96,18 +108,18 @@ def _sends_out(event: e.Event, actor: Actor) -> bool:
 class Recoverable(Connection):
     """A client that is told, beside everything else, where it is."""
 
-    __slots__ = ("_returned", "pid")
+    __slots__ = ("_coming_back", "pid")
 
     def __init__(self, *who: Any, returned: Returned | None) -> None:
         """`who` is as for any connection; `returned`, if the client is recovered."""
         super().__init__(*who)
-        self._returned = returned
+        self._coming_back = returned
         self.pid = returned.pid if returned else new_pid(self.user_id)
         self.send = partial(_tell, self._socket.outbox, self.rooms)
 
     def welcome(self, payload: dict[str, Any]) -> None:
         """Greet the client; one that is recovered is in its room again, and hears what it missed and who is there."""
-        returned, self._returned = self._returned, None
+        returned, self._coming_back = self._coming_back, None
         if returned is None:
             self.emit("welcome", payload, NOWHERE)  # its library keeps an offset of long ago otherwise
             return

@@ -5,12 +5,17 @@ import binascii
 import urllib.parse
 from typing import Any
 
-from engineio.async_drivers.asgi import translate_request
+import msgspec
+from engineio.async_drivers.asgi import make_response, translate_request
+
+from collabcampus.domain.errors import RateLimited
+from collabcampus.sockets.handshake import EXTENSION
+from collabcampus.sockets.limits import TOO_MANY_RETRY_AFTER_S
 
 BETWEEN = "\x1e"
 """What separates the packets of a body."""
-
-
+TOO_MANY = "429 TOO MANY REQUESTS"
+_PROBLEM = [("Content-Type", "application/problem+json"), ("Retry-After", str(TOO_MANY_RETRY_AFTER_S))]
 _SCHEMES = {"https": "https", "wss": "https"}
 
 
@@ -52,3 +57,26 @@ def packets_in(body: str) -> list[str | bytes]:
         ]
     except binascii.Error as error:
         raise ValueError("no base64") from error
+
+
+def too_many() -> dict[str, Any]:
+    """The answer, as python-engineio has it, to who opens a session more than one may."""
+    refused = RateLimited(retryAfter=TOO_MANY_RETRY_AFTER_S)
+    problem = {"type": "about:blank", "title": refused.message, "status": 429, "detail": refused.message}
+    body = msgspec.json.encode({**problem, "code": refused.code, **refused.details})
+    return {"status": TOO_MANY, "headers": _PROBLEM, "response": body}
+
+
+async def respond(status: str, headers: list[tuple[str, str]], payload: bytes, environ: dict[str, Any]) -> None:
+    """Answer a request. Who asked for a websocket hears that there are too many, and not 403 as for all else."""
+    scope, send = environ["asgi.scope"], environ["asgi.send"]
+    if status != TOO_MANY or "websocket.http.response" not in scope.get("extensions", {}):
+        await make_response(status, headers, payload, environ)
+        return
+    extensions = scope["extensions"]
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers]
+    await send({"type": "websocket.http.response.start", "status": 429, "headers": raw})
+    await send({"type": "websocket.http.response.body", "body": payload})
+    if offered := extensions.get(EXTENSION):
+        offered.handshake_complete = True  # uvicorn forgets to say so, and logs it as an error of ours
+        extensions.clear()  # breaks a cycle

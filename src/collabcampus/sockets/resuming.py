@@ -7,15 +7,17 @@ from collabcampus.log.database import Database
 from collabcampus.sockets.frames import Frame
 from collabcampus.sockets.outbox import OUTBOX_LIMIT
 
-RESUME_LIMIT = 5_000
-"""Events a resuming client is sent one by one; who lacks more gets the board anew."""
+RESUME_LIMIT = 2_500
+"""Events a resuming client is sent one by one, about as many moves as fit; who lacks more gets the board anew."""
 RESUME_BYTES = OUTBOX_LIMIT
 """So many bytes of them at most: they are this client's alone, and its bound counts them."""
+EVENTS_PER_TOKEN = 10
+"""What is missed is read and encoded for one client alone: so many events cost about as much as asking once."""
 
 
 async def missed(database: Database, live: LiveProject[Frame], position: int | None) -> list[e.Recorded] | None:
     """The events after a position up to the current head; None where the whole board serves better."""
-    if position is None or not live.state.head - RESUME_LIMIT <= position <= live.state.head:
+    if position is None or not _within(live, position):
         return None
     found: list[e.Recorded] = []
     while position < live.state.head:
@@ -24,3 +26,12 @@ async def missed(database: Database, live: LiveProject[Frame], position: int | N
         found += page
         position = page[-1].position
     return found
+
+
+def cost(live: LiveProject[Frame], position: int) -> int:
+    """How often one might ask otherwise for what reading all this costs."""
+    return 1 + (live.state.head - position) // EVENTS_PER_TOKEN if _within(live, position) else 1
+
+
+def _within(live: LiveProject[Frame], position: int) -> bool:
+    return live.state.head - RESUME_LIMIT <= position <= live.state.head

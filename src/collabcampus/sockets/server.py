@@ -20,6 +20,7 @@ from collabcampus.sockets.engine import Engine, EngineSocket
 from collabcampus.sockets.limits import Counts
 from collabcampus.sockets.outbox import Client
 from collabcampus.sockets.packets import MAIN, Asked, Incoming, Json, Malformed
+from collabcampus.sockets.wire import PROTOCOL_ERROR
 
 PING_INTERVAL_S = 25
 PING_TIMEOUT_S = 20
@@ -106,8 +107,8 @@ class Server(socketio.AsyncServer, Generic[P]):  # type: ignore[misc]
                 peer.receive(packet)
             else:
                 self._take(socket, packet)
-        except Malformed:
-            socket.shut("parse error")
+        except Malformed as malformed:
+            socket.shut(f"malformed packet: {malformed}", PROTOCOL_ERROR)
 
     def _heard_in_parts(self, socket: EngineSocket, message: str | bytes) -> None:
         """Take a message where some are attachments."""
@@ -117,8 +118,8 @@ class Server(socketio.AsyncServer, Generic[P]):  # type: ignore[misc]
             return
         try:
             self._gather(socket, begun, message)
-        except Malformed:
-            socket.shut("parse error")
+        except Malformed as malformed:
+            socket.shut(f"malformed packet: {malformed}", PROTOCOL_ERROR)
 
     def _gather(self, socket: EngineSocket, begun: Announced | None, message: str | bytes) -> None:
         if begun is None and isinstance(message, str):

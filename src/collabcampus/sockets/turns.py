@@ -22,20 +22,22 @@ class Turns:
         self._circle: deque[Callable[[], bool]] = deque()
 
     def add(self, turn: Callable[[], bool]) -> None:
-        """Call `turn`, from the next iteration on, until it says False. It never raises."""
+        """Call `turn`, from the next iteration on, until it says False or fails."""
         if not self._circle:
             asyncio.get_running_loop().call_soon(self._go_round)
         self._circle.append(turn)
 
     def _go_round(self) -> None:
         ends, over = time.perf_counter() + ITERATION_S, False
-        while self._circle and not over:
-            turn = self._circle.popleft()
-            if turn():
-                self._circle.append(turn)
-            over = time.perf_counter() >= ends
-        if self._circle:
-            asyncio.get_running_loop().call_soon(self._go_round)
+        try:
+            while self._circle and not over:
+                turn = self._circle.popleft()
+                if turn():
+                    self._circle.append(turn)
+                over = time.perf_counter() >= ends
+        finally:  # also where one fails: it goes on no more, and the others do
+            if self._circle:
+                asyncio.get_running_loop().call_soon(self._go_round)
 
 
 _turns: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Turns]" = weakref.WeakKeyDictionary()

@@ -21,7 +21,7 @@ FLUSH_AT = 64 * 1024
 """A burst beyond this leaves at once, so that what a stalled client holds is known while it grows."""
 CLOSE_WITHIN_S = 10.0
 STOP_WITHIN_S = 1.0
-OTHERS_A_SECOND, OTHERS_AT_ONCE = 1_000, 5_000
+FRAMES_A_SECOND, FRAMES_AT_ONCE = 1_000, 5_000
 """Frames of one wire that are no whole text: pings, bytes and fragments."""
 LINGER_S = 0.1
 """How long a peer that broke the protocol may take to read why: it is not understood any more."""
@@ -31,6 +31,15 @@ _FIN, _RESERVED_BITS, _CONTROL = 0x80, 0x70, 0x08
 _WHOLE_TEXT = _FIN | _TEXT
 _OPEN, _CLOSING, _DEAF = range(3)
 NORMAL, PROTOCOL_ERROR, NOT_UTF8, TOO_OFTEN, TOO_BIG, RESTARTING = 1000, 1002, 1007, 1008, 1009, 1012
+
+REASON_BYTES = 123
+_WHY = {
+    PROTOCOL_ERROR: "no websocket frame that may come here",
+    NOT_UTF8: "text that is not UTF-8",
+    TOO_OFTEN: "too many pings, fragments or bytes",
+    TOO_BIG: "a packet has at most {limit} bytes",
+}
+"""What is said to who breaks the protocol, by code: for the eyes of whoever writes the client."""
 
 
 class Session(Protocol):
@@ -115,7 +124,7 @@ class Wire(asyncio.Protocol):
         self._need = 0
         self._message: bytearray | None = None  # the beginning of a message in fragments
         self._text = False
-        self._others = Bucket(OTHERS_A_SECOND, OTHERS_AT_ONCE)
+        self._others = Bucket(FRAMES_A_SECOND, FRAMES_AT_ONCE)
         self.paused = False
         """Whether the client does not keep up: the transport holds more than its high-water mark."""
         connections.add(self)
@@ -177,9 +186,9 @@ class Wire(asyncio.Protocol):
         """Drop the connection with everything unsent."""
         self._transport.abort()
 
-    def close(self, code: int = NORMAL) -> None:
-        """Say goodbye after everything written, and wait a while for the answer."""
-        self._part(code, CLOSE_WITHIN_S)
+    def close(self, code: int = NORMAL, reason: str = "") -> None:
+        """Say goodbye after everything written, and wait a while for the answer; a long reason is cut."""
+        self._part(code, CLOSE_WITHIN_S, reason)
         self._state = max(self._state, _CLOSING)
 
     def shutdown(self) -> None:
@@ -337,16 +346,17 @@ class Wire(asyncio.Protocol):
 
     def _fail(self, code: int) -> None:
         if self._state == _OPEN:
-            self._part(code, LINGER_S)
+            self._part(code, LINGER_S, _WHY[code].format(limit=self._limit))
             self._state = _DEAF
         else:
             self._end()
 
-    def _part(self, code: int, within_s: float) -> None:
+    def _part(self, code: int, within_s: float, reason: str = "") -> None:
         """Write the last frame. The session is told now: what it wrote later would follow that frame."""
         if self._state == _OPEN:
             self._leave()
-            self.write(bytes((_FIN | _CLOSE, 2)) + code.to_bytes(2, "big"))
+            payload = code.to_bytes(2, "big") + short(reason).encode()
+            self.write(bytes((_FIN | _CLOSE, len(payload))) + payload)
             self.flush()
             self._give_up(within_s)
 
@@ -368,6 +378,11 @@ class Wire(asyncio.Protocol):
     def _leave(self) -> None:
         session, self._session = self._session, cast("Session", _NOBODY)
         session.lost()
+
+
+def short(reason: str) -> str:
+    """As much of a reason as a close frame holds."""
+    return reason.encode(errors="replace")[:REASON_BYTES].decode(errors="ignore")
 
 
 _SAID = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
