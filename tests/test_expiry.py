@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from collabcampus.identity.keys import Keyring
 from collabcampus.identity.tokens import Tokens
 from running import Person, Server
 from sockets.raw import RawSocket
@@ -35,7 +36,7 @@ def alice(server: Server) -> Person:
 
 def token(person: Person, life_s: int) -> str:
     """A token of the person's session that ends so soon."""
-    tokens = Tokens(SECRET.encode())
+    tokens = Tokens(Keyring.given(SECRET))
     return tokens.issue(person.user_id, tokens.check(person.token).session_id, life_s)
 
 

@@ -10,10 +10,13 @@ import pytest
 import structlog
 
 from collabcampus.app import configure_logging
+from collabcampus.identity.keys import Keyring
 from collabcampus.identity.tokens import Tokens
 from collabcampus.masking import MASKED, mask, mask_secrets
 
-JWT = Tokens(b"s" * 32).issue("0190a0b0-0000-7000-8000-000000000000", "0190a0b0-0000-7000-8000-000000000001")
+JWT = Tokens(Keyring.given("s" * 32)).issue(
+    "0190a0b0-0000-7000-8000-000000000000", "0190a0b0-0000-7000-8000-000000000001"
+)
 API_TOKEN = "ccp_" + "0f" * 32
 REFRESH_TOKEN = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_AbCdE"
 SECRETS = (JWT, API_TOKEN, REFRESH_TOKEN)
