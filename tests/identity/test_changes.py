@@ -77,6 +77,18 @@ async def test_a_mailed_token_is_over_after_a_while(
     await brought()
 
 
+async def test_whoever_is_disabled_is_mailed_no_token(here: tuple[Identity, Box]) -> None:
+    identity, box = here
+    user = (await identity.register(EMAIL, NAME, PASSWORD, AGENT)).user
+    await identity.administration.change(user.id, None, disabled=True)
+
+    for mails in (0, 1):
+        identity.changes.forgot(EMAIL)
+        await identity.post.drained()
+        assert len(box.mails) == mails
+        await identity.administration.change(user.id, None, disabled=False)
+
+
 async def test_a_token_that_many_bring_at_once_is_used_once(here: tuple[Identity, Box]) -> None:
     identity, box = here
     await identity.register(EMAIL, NAME, PASSWORD, AGENT)

@@ -227,6 +227,13 @@ async def test_nodes_that_start_together_make_one_key(database: Database) -> Non
     assert len({each.ring.signing().kid for each in several}) == len(await several[0].listed()) == 1
 
 
+async def test_the_database_takes_no_key_that_is_too_short(database: Database) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        await database.write(
+            "INSERT INTO keys (kid, secret, signs_from) VALUES ('short', %s, now()) RETURNING 1", b"s" * 31
+        )
+
+
 async def test_two_who_rotate_at_once_leave_keys_that_agree(node: Identity, deaf: Identity) -> None:
     await asyncio.gather(*(each.keys.rotate(announced=0) for each in (node, deaf) for _ in range(3)))
     for each in (node, deaf):

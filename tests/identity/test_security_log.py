@@ -179,6 +179,25 @@ async def test_the_apps_role_adds_and_reads_and_does_nothing_else(database: Data
                 await connection.execute(statement.encode())
 
 
+async def test_its_owner_changes_nothing_in_it_either(database: Database, database_url: str) -> None:
+    log = SecurityLog(database)
+    async with log.running():
+        log.record("here to stay")
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as owner:
+        for role in ("origin", "replica"):
+            await owner.execute(f"SET session_replication_role = {role}".encode())
+            for statement in (
+                "UPDATE security_log SET kind = ''",
+                "UPDATE security_log SET kind = '' WHERE false",
+                "DELETE FROM security_log",
+                "TRUNCATE security_log",
+            ):
+                with pytest.raises(psycopg.DatabaseError, match="immutable") as refused:
+                    await owner.execute(statement.encode())
+                assert refused.value.sqlstate == "CC001"
+    assert await kinds(log) == ["here to stay"]
+
+
 async def test_old_entries_go_and_young_ones_stay_whoever_asks(database: Database) -> None:
     log = SecurityLog(database)
     for kind, days in (("ancient", 401), ("old", 399), ("young", 80)):

@@ -17,11 +17,13 @@ from collabcampus.identity.security_log import THROTTLED, SecurityLog, Wanted, p
 from collabcampus.identity.throttle import (
     ANYWHERE,
     CALLS,
+    FORGOTTEN,
     MAILED,
     PLACE,
     PROVIDERS,
     REFRESHES,
     REGISTRATIONS,
+    VERIFICATIONS,
     WINDOW_S,
     Bucket,
     Throttle,
@@ -250,7 +252,7 @@ async def asks(node: Identity, what: str, place: str | None) -> None:
             await node.throttle.spend(what)
 
 
-@pytest.mark.parametrize("what", [REGISTRATIONS, REFRESHES, MAILED, PROVIDERS])
+@pytest.mark.parametrize("what", [REGISTRATIONS, REFRESHES, MAILED, FORGOTTEN, VERIFICATIONS, PROVIDERS])
 async def test_what_anybody_may_ask_is_counted_by_place(nodes: list[Identity], database: Database, what: str) -> None:
     peer.set(HERE)
     (bucket,) = nodes[0].throttle.of_calls(what)
@@ -291,7 +293,26 @@ def test_calls_that_need_no_sign_in_are_taken_from_their_place(
         assert counted.fetchall() == [(True,)]
 
 
-async def test_a_wrong_current_password_counts_as_a_sign_in_that_failed(nodes: list[Identity]) -> None:
+def test_each_kind_of_mailed_call_has_a_bucket_of_its_own(server: Server, module_database_url: str) -> None:
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        connection.execute("TRUNCATE throttle")
+        httpx.post(f"{server.url}/password/forgot", json={"email": NOBODY})
+        httpx.post(f"{server.url}/password/reset", json={"token": "nonsense", "password": "another long password"})
+        httpx.post(f"{server.url}/email/verify", json={"token": "nonsense"})
+        assert connection.execute("SELECT count(*) FROM throttle").fetchone() == (3,)
+
+
+async def test_strangers_who_guess_keep_nobody_who_is_signed_in_from_their_account(nodes: list[Identity]) -> None:
+    user = await nodes[0].find(ALICE)
+    assert user
+    assert [await guess(nodes[0]) for _ in range(RATE + 1)][-1] == "rate_limited"
+
+    assert (await nodes[1].changes.require_password(user.id, PASSWORD))[0].id == user.id
+
+
+async def test_a_wrong_current_password_is_counted_for_its_account_apart_from_sign_ins(
+    nodes: list[Identity],
+) -> None:
     user = await nodes[0].find(ALICE)
     assert user
     peer.set(HERE)
@@ -299,10 +320,11 @@ async def test_a_wrong_current_password_counts_as_a_sign_in_that_failed(nodes: l
         with pytest.raises(errors.WrongPassword):
             await nodes[nth % 2].changes.require_password(user.id, "not the password")
 
-    with pytest.raises(RateLimited):
-        await nodes[0].changes.require_password(user.id, PASSWORD)
-    assert await guess(nodes[1], password=PASSWORD) == "rate_limited"
-    assert await guess(nodes[1], place=THERE, password=PASSWORD) == "let in"
+    for place in (HERE, THERE):
+        peer.set(place)
+        with pytest.raises(RateLimited):
+            await nodes[0].changes.require_password(user.id, PASSWORD)
+    assert await guess(nodes[1], password=PASSWORD) == "let in", "whoever has a session shuts no sign-in out"
 
 
 async def test_who_is_throttled_stands_in_the_security_log(nodes: list[Identity]) -> None:

@@ -7,7 +7,7 @@ from litestar.status_codes import HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
 from collabcampus.http.people import Secret
 from collabcampus.identity import Identity
-from collabcampus.identity.throttle import MAILED
+from collabcampus.identity.throttle import FORGOTTEN, MAILED, VERIFICATIONS
 
 
 class Forgot(Secret, frozen=True):
@@ -37,7 +37,7 @@ class RecoveryController(Controller):
     @post("/password/forgot", status_code=HTTP_202_ACCEPTED, opt={"exclude_from_auth": True}, security=[{}])
     async def forgot_password(self, data: JSONBody[Forgot], identity: NamedDependency[Identity]) -> None:
         """Mail a token that sets a new password. The answer is the same whether anybody has this address."""
-        await identity.throttle.spend(MAILED)
+        await identity.throttle.spend(FORGOTTEN)
         identity.changes.forgot(data.email)
 
     @post("/password/reset", status_code=HTTP_204_NO_CONTENT, opt={"exclude_from_auth": True}, security=[{}])
@@ -52,5 +52,5 @@ class RecoveryController(Controller):
     @post("/email/verify", status_code=HTTP_204_NO_CONTENT, opt={"exclude_from_auth": True}, security=[{}])
     async def verify_email(self, data: JSONBody[Verify], identity: NamedDependency[Identity]) -> None:
         """Verify an address with the token that was mailed to it: it is the account's from now on."""
-        await identity.throttle.spend(MAILED)
+        await identity.throttle.spend(VERIFICATIONS)
         await identity.changes.verify(data.token)

@@ -177,7 +177,8 @@ class Identity:
 
     async def _recognized(self, email: str, password: str) -> tuple[User, str, bool, bool]:
         """Whose password it is; BadCredentials."""
-        async with self.throttle.trying(email, self._passwords.turn()) as buckets:
+        buckets = self.throttle.of_login(email)
+        async with self.throttle.trying(buckets, self._passwords.turn()):
             known = await self.accounts.credentials(email)
             if not await self._passwords.matches(known[1] if known else None, password) or known is None:
                 self._refused_sign_in(email, known[0] if known else None)

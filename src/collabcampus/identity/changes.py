@@ -41,12 +41,13 @@ class Changes:
         self._admission, self._post, self._proofs = admission, post, Proofs(database)
 
     async def require_password(self, user_id: str, password: str) -> tuple[Account, str]:
-        """Somebody's account and the hash of their password. WrongPassword where it is another, which counts as a
-        sign-in that failed; RateLimited after too many."""
+        """Somebody's account and the hash of their password. WrongPassword where it is another, which is counted for
+        who is signed in to the account, apart from sign-ins; RateLimited after too many."""
         account = await self._accounts.account(user_id)
         if account is None:
             raise errors.WrongPassword
-        async with self._throttle.trying(account.email, self._passwords.turn()) as buckets:
+        buckets = self._throttle.of_owner(user_id)
+        async with self._throttle.trying(buckets, self._passwords.turn()):
             rows = await self._database.fetch("SELECT password_hash FROM accounts WHERE user_id = %s", user_id)
             stored = str(rows[0][0])
             if not await self._passwords.matches(stored, password):
@@ -79,9 +80,10 @@ class Changes:
         self._post.later(partial(self._forgotten, email))
 
     async def _forgotten(self, email: str) -> Sequence[Letter]:
-        user = await self._accounts.find(email)
-        if user is None:
-            return ()
+        known = await self._accounts.credentials(email)
+        if known is None or known[2]:
+            return ()  # nobody, or somebody disabled, whose token would open nothing
+        user = known[0]
         token = await self._proofs.issue(user.id, "password", user.email)
         self._security.record(kinds.PASSWORD_FORGOTTEN, user_id=user.id)
         return (self._post.letters.reset(user.email, token),)
