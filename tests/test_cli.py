@@ -63,7 +63,7 @@ def test_a_weak_secret_is_refused_in_words(module_database_url: str, monkeypatch
     monkeypatch.setenv("COLLABCAMPUS_SECRET", "short")
     failed = run("serve", "--port", "0", "--database-url", module_database_url)
 
-    assert failed.returncode == 1
+    assert failed.returncode == 2
     assert "32 bytes" in failed.stderr
     assert "Traceback" not in failed.stderr
 

@@ -28,6 +28,7 @@ def refused(environ: dict[str, str], *, demo: bool = False) -> str:
         ({"COLLABCAMPUS_SECRET": "s" * 64}, "no random one"),
         ({"COLLABCAMPUS_SECRET": "0123456789" * 5}, "no random one"),
         ({"COLLABCAMPUS_SECRET": "abcdefghijklmnopqrstuvwxyz0123456789"}, "no random one"),
+        ({"COLLABCAMPUS_SECRET": "1q2w3e4r5t6y7u8i9o0p[AZSXDCFVGBHNJMK"}, "no random one"),
         ({"COLLABCAMPUS_SECRET": "please-change-me-please-change-me-1"}, "looks like an example"),
         ({"COLLABCAMPUS_SECRET": "Your-256-bit-Key-goes-here-Z8x2Kq9"}, "looks like an example"),
         ({"COLLABCAMPUS_SECRET": RANDOM[2], "COLLABCAMPUS_OLD_SECRETS": f"{RANDOM[3]},{'o' * 40}"}, "no random one"),

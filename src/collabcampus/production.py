@@ -7,6 +7,8 @@ from ipaddress import ip_address
 from itertools import pairwise
 from urllib.parse import urlsplit
 
+from zxcvbn.adjacency_graphs import ADJACENCY_GRAPHS
+
 from collabcampus.identity.keys import SHORTEST_SECRET
 from collabcampus.settings import BadSetting, Settings
 
@@ -36,7 +38,7 @@ def _require_strong(secret: str) -> None:
     if any(each in secret.lower() for each in OF_EXAMPLES):
         raise BadSetting(f"a secret in COLLABCAMPUS_SECRET looks like an example. {_INSTEAD}")
     packed = zlib.compress(secret.encode(), 9)
-    if _bits(secret) < FEWEST_BITS or len(packed) < SHORTEST_PACKED or _counts_up(secret):
+    if _bits(secret) < FEWEST_BITS or len(packed) < SHORTEST_PACKED or _is_typed(secret):
         raise BadSetting(f"a secret in COLLABCAMPUS_SECRET is no random one. {_INSTEAD}")
 
 
@@ -48,9 +50,11 @@ def _bits(secret: str) -> float:
     return -sum(count * math.log2(count / len(secret)) for count in counts)
 
 
-def _counts_up(secret: str) -> bool:
-    """Whether half of its characters follow their neighbour in the alphabet."""
-    return 2 * sum(ord(b) - ord(a) == 1 for a, b in pairwise(secret)) > len(secret)
+def _is_typed(secret: str) -> bool:
+    """Whether half of its characters follow their neighbour, in the alphabet or on a keyboard."""
+    keys = ADJACENCY_GRAPHS["qwerty"]
+    beside = (ord(b) - ord(a) == 1 or any(b in (key or "") for key in keys.get(a, ())) for a, b in pairwise(secret))
+    return 2 * sum(beside) > len(secret)
 
 
 def _require_origin(origin: str) -> None:

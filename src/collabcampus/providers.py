@@ -1,6 +1,7 @@
 """Identity providers, as the setting `COLLABCAMPUS_OPENID` has them: JSON, or the path of a JSON or TOML file."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,6 +44,10 @@ class Provider(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
         issuer = urlsplit(self.issuer)
         if not is_private(self.issuer) or issuer.query or issuer.fragment:
             raise ValueError("an issuer is an https address (http on this machine alone) with no query")
+        if not _is_plain(self.issuer):
+            raise ValueError("an issuer has no blanks, no user before its host and no port that there cannot be")
+        if any(re.search(r"[@\s]", each) for each in self.domains):
+            raise ValueError("domains are what stands behind the @ of an address")
         if "openid" not in self.scopes:
             raise ValueError("the scopes must have openid among them")
 
@@ -59,6 +64,15 @@ def is_private(url: str) -> bool:
     return bool(parts.hostname) and (
         parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
     )
+
+
+def _is_plain(url: str) -> bool:
+    """Whether there is nothing in it that one reader takes for something else than another."""
+    parts = urlsplit(url)
+    try:
+        return url.isprintable() and " " not in url and "@" not in parts.netloc and parts.port != 0
+    except ValueError:
+        return False
 
 
 def read(setting: str) -> Any:

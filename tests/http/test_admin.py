@@ -166,6 +166,7 @@ def test_the_log_pages_and_is_filtered(boss: Person, alice: Person) -> None:
         {"cursor": "x"},
         {"userId": "x"},
         {"kind": "a\0"},
+        {"kind": "nonsense"},
     ):
         assert problem(boss.http.get(LOG, params=query)) == (400, "invalid_body")
 

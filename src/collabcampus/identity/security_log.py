@@ -55,6 +55,9 @@ SESSIONS_ENDED = "sessions_ended"
 OWNER_APPOINTED = "owner_appointed"
 ENTRIES_LOST = "entries_lost"
 
+KINDS = frozenset(each for name, each in dict(globals()).items() if name.isupper() and isinstance(each, str))
+"""All of these."""
+
 QUEUED = 10_000
 """Entries that wait for the database; beyond, they are in the lines alone, and counted."""
 AT_ONCE = 500
