@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 import structlog
 from typer.testing import CliRunner
@@ -60,6 +61,26 @@ def test_people_are_administered_beside_a_running_server(server: Server, told: R
     assert [(each["email"], each["admin"]) for each in told("user", "list", "--q", "alice")] == [(alice.email, True)]
     assert not told("user", "demote", alice.email)["admin"]
     assert told("user", "end-sessions", alice.email) == {"ended": 1}
+
+
+def test_whoever_is_added_is_not_signed_in_and_the_log_says_that_the_command_line_did_it(
+    run: Run, told: Run, module_database_url: str
+) -> None:
+    person = told("user", "add", "carol@example.org", "Carol", "--admin", "--password", PASSWORD)["userId"]
+    run("user", "demote", "carol@example.org")
+    token = told("token", "add", "carol@example.org", "--name", "nightly")["tokenId"]
+    run("keys", "rotate")
+
+    with psycopg.connect(module_database_url) as written:
+        sessions = written.execute("SELECT session_id::text FROM sessions WHERE user_id = %s", (person,)).fetchall()
+        entries = written.execute(
+            "SELECT kind, detail->>'by' FROM security_log WHERE user_id = %s OR kind = 'key_rotated' ORDER BY entry",
+            (person,),
+        ).fetchall()
+    assert sessions == [(token,)]
+    assert [(kind, by) for kind, by in entries if kind != "person_promoted"] == [
+        (kind, "command line") for kind in ("registered", "person_demoted", "api_token_made", "key_rotated")
+    ]
 
 
 def test_a_token_is_printed_once_and_is_in_no_log_line(server: Server, run: Run) -> None:

@@ -8,7 +8,7 @@ import typer
 from collabcampus import app as root
 from collabcampus import settings as config
 from collabcampus.identity.keys import Keys, Listed
-from collabcampus.identity.security_log import KEY_ROTATED, SecurityLog
+from collabcampus.identity.security_log import COMMAND_LINE, KEY_ROTATED, SecurityLog
 from collabcampus.log.database import Database
 from collabcampus.log.migrate import migrate
 from collabcampus.terminal import MISUSE, Data, Json, Url, fail, run, settings_of
@@ -58,5 +58,5 @@ async def _keys(settings: config.Settings, as_json: bool, *, rotate: bool = Fals
 async def _rotated(keys: Keys, database: Database) -> Listed:
     async with SecurityLog(database).running() as security:
         made = await keys.rotate()
-        security.record(KEY_ROTATED, kid=made.kid)
+        security.record(KEY_ROTATED, kid=made.kid, by=COMMAND_LINE)
     return made

@@ -3,6 +3,7 @@
 It works beside a running server, which hears of it at once.
 """
 
+import sys
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Annotated
@@ -15,7 +16,8 @@ from collabcampus.identity import Identity, User
 from collabcampus.identity.administration import Person
 from collabcampus.identity.api_tokens import MOST_DAYS, USUAL_DAYS, ApiToken, Scope
 from collabcampus.identity.errors import PersonNotFound
-from collabcampus.terminal import Data, Json, Url, run, settings_of, tell
+from collabcampus.identity.security_log import COMMAND_LINE
+from collabcampus.terminal import MISUSE, Data, Json, Url, fail, run, settings_of, tell
 
 PAGE = 1_000
 
@@ -50,6 +52,7 @@ class Added(Struct, rename="camel"):
 def _with_identity(work: Work, database_url: str | None, data: object) -> None:
     async def working() -> None:
         async with root.running(settings_of(data=data, database_url=database_url)) as application:
+            application.identity.security.by = COMMAND_LINE
             await work(application.identity)
 
     run(working)
@@ -67,8 +70,12 @@ def user_add(
     email: str,
     name: str,
     password: Annotated[
-        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="12 to 128 characters.")
-    ],
+        str | None,
+        typer.Option(help="12 to 128 characters; others may see it here: leave it away, and a terminal asks for it."),
+    ] = None,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password, one line, from standard input.")
+    ] = False,
     admin: Annotated[
         bool, typer.Option("--admin", help="Make them an administrator: the first one comes so.")
     ] = False,
@@ -77,14 +84,24 @@ def user_add(
     as_json: Json = False,
 ) -> None:
     """Register somebody, whose address is taken for verified; prints their id."""
+    given = password if password is not None and not password_stdin else _password(from_input=password_stdin)
 
     async def work(identity: Identity) -> None:
-        user = (await identity.register(email, name, password, "command line", verified=True)).user
+        user = await identity.enrol(email, name, given)
         if admin:
             await identity.administration.change(user.id, None, admin=True)
         tell(Added(user.id, user.email, user.name, admin), user.id, as_json=as_json)
 
     _with_identity(work, database_url, data)
+
+
+def _password(*, from_input: bool) -> str:
+    """From the terminal, unseen and twice; or from standard input, one line."""
+    if from_input:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        fail("there is no terminal to ask for a password: --password-stdin reads it", MISUSE)
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
 @user_commands.command(name="list")

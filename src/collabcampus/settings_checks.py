@@ -7,24 +7,26 @@ from typing import get_type_hints
 
 from msgspec import Meta, Struct
 
+EVERYBODY = {"0.0.0.0/0", "::/0"}
+
+EVERYBODY = {"0.0.0.0/0", "::/0"}
+
 _SHAPE = re.compile(r"Expected `str` matching regex .*(?= - at )", re.DOTALL)
 _WHICH = re.compile(r" - at `\$\.(\w+)`$")
 
 
 def require_meant(origins: Iterable[str], redirects: Iterable[str], proxies: Iterable[str]) -> None:
-    """ValueError for what nobody can mean: an origin with more than an origin, pages of anybody, everybody a proxy."""
+    """ValueError for what nobody can mean: an origin with a path, anybody's pages, everybody a proxy."""
     for origin in origins:
         if re.search(r"[/?#@\s]", origin.partition("://")[2]):
             raise ValueError("origins: one is scheme, host and port alone, with no path and no slash at its end")
     if any("*" in each for each in redirects):
         raise ValueError("openid_redirects: * leads sign-ins to anybody's page: name the pages one by one")
     networks = [ip_network(each) for each in proxies]
-    v4 = collapse_addresses(each for each in networks if isinstance(each, IPv4Network))
-    v6 = collapse_addresses(each for each in networks if isinstance(each, IPv6Network))
-    if not all(each.prefixlen for each in (*v4, *v6)):
-        raise ValueError(
-            "proxies: they are every address there is, and so whatever anybody says of theirs is believed"
-        )
+    v4 = collapse_addresses([each for each in networks if isinstance(each, IPv4Network)])
+    v6 = collapse_addresses([each for each in networks if isinstance(each, IPv6Network)])
+    if EVERYBODY & {*map(str, v4), *map(str, v6)}:
+        raise ValueError("proxies: every address there is would be one, and anybody be believed where they come from")
 
 
 def in_words(error: ValueError, settings: type[Struct]) -> str:

@@ -95,9 +95,8 @@ async def test_what_is_no_name_is_refused(identity: Identity, name: str) -> None
 
 
 async def test_a_name_may_join_what_is_seen(identity: Identity) -> None:
-    for nth, name in enumerate(
-        ("Ada \U0001f469\u200d\U0001f4bb", "\u0646\u06cc\u200c\u0644\u0648", "\U0001f3f3\ufe0f\u200d\U0001f308")
-    ):
+    joined = ("Ada \U0001f469\u200d\U0001f4bb", "\u0646\u06cc\u200c\u0644\u0648", "\U0001f3f3\ufe0f\u200d\U0001f308")
+    for nth, name in enumerate(joined):
         made = await identity.register(f"{nth}@example.org", name, PASSWORD, AGENT)
         assert made.user.name == name
 

@@ -48,7 +48,8 @@ def pages() -> list[HTTPRouteHandler]:
     """Both of them."""
     verify = _page(
         "Confirm your e-mail address", "email/verify", "The address is confirmed. You can close this page.",
-        '<label>Your password <input name="password" type="password" autocomplete="current-password" required></label>',
+        '<label>Your password <input name="password" type="password" '
+        'autocomplete="current-password" required></label>',
         "Confirm",
     )  # fmt: skip
     reset = _page(

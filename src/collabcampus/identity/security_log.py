@@ -76,6 +76,8 @@ _logger = structlog.get_logger(__name__)
 
 Detail = str | int
 
+COMMAND_LINE = "command line"
+
 
 class Entry(Struct, frozen=True, rename="camel"):
     """A row: `entry` numbers them, `actor_id` is who did it where that is not the person themselves."""
@@ -111,6 +113,8 @@ class SecurityLog:
         self._lost = 0
         self._arrived, self._written = asyncio.Event(), asyncio.Event()
         self._samples: dict[str, _Sample] = {}
+        self.by: str | None = None
+        """What does all that is recorded here, where that is no server; each entry says so."""
 
     def record(
         self,
@@ -128,6 +132,8 @@ class SecurityLog:
         """
         address = address or peer.get()
         ids = {"user_id": user_id, "actor_id": actor_id, "session_id": session_id, "address": address}
+        if self.by:
+            detail["by"] = self.by
         plain = {name: _plain(value) for name, value in detail.items()}
         _logger.info("security", kind=kind, **{name: value for name, value in ids.items() if value}, detail=plain)
         if len(self._waiting) >= QUEUED:
