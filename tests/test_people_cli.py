@@ -45,7 +45,7 @@ def told(run: Run) -> Run:
 def test_people_are_administered_beside_a_running_server(server: Server, told: Run) -> None:
     boss = told("user", "add", "boss@example.org", "Boss", "--admin", "--password", PASSWORD)
     assert boss | {"userId": ""} == {"userId": "", "email": "boss@example.org", "name": "Boss", "admin": True}
-    alice = Person(server.url, "Alice")
+    alice = Person(server.url, "Alice").verified()
     token = told("token", "add", alice.email, "--name", "nightly", "--scope", "write", "--days", "3")
     assert (token["scopes"], token["name"]) == (["read", "write"], "nightly")
     sockets = [RawSocket(server.url, each) for each in (alice.token, token["token"])]

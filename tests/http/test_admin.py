@@ -23,7 +23,7 @@ def boss(server: Server, module_database_url: str) -> Person:
 
 def made(person: Person, name: str = "a script") -> dict[str, Any]:
     """A new API token."""
-    answer = person.http.post("/api/me/tokens", json={"name": name, "scopes": ["read"]})
+    answer = person.http.post("/api/me/tokens", json={"name": name, "scopes": ["read"], "password": PASSWORD})
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
 

@@ -8,7 +8,7 @@ import pytest
 
 from answering import items, pages, problem
 from routes import ROUTES, call
-from running import Person, Server
+from running import PASSWORD, Person, Server
 from sockets.raw import RawPolling, RawSocket
 from world import World
 
@@ -17,7 +17,9 @@ TOKENS = "/api/me/tokens"
 
 def made(person: Person, *scopes: str, **more: Any) -> dict[str, Any]:
     """A new token as it is answered."""
-    answer = person.http.post(TOKENS, json={"name": "a script", "scopes": scopes or ("read",), **more})
+    answer = person.http.post(
+        TOKENS, json={"name": "a script", "scopes": scopes or ("read",), "password": PASSWORD, **more}
+    )
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
 

@@ -64,7 +64,7 @@ async def test_a_mailed_token_is_over_after_a_while(
         if purpose == "password":
             await identity.changes.reset(box.token(), NEW)
         else:
-            await identity.changes.verify(box.token())
+            await identity.changes.verify(box.token(), user.id)
 
     ((left,),) = await database.fetch(
         "SELECT expires_at - now() BETWEEN %s::interval - interval '1 min' AND %s FROM proofs", life, life
@@ -142,7 +142,7 @@ async def test_a_token_stays_dead_when_the_address_comes_back(here: tuple[Identi
     for email in ("elsewhere@example.org", EMAIL):
         await identity.changes.email(user.id, email, PASSWORD)
         await identity.post.drained()
-        await identity.changes.verify(box.token(VERIFY_PAGE))
+        await identity.changes.verify(box.token(VERIFY_PAGE), user.id)
 
     assert (await identity.account(user.id)).email == EMAIL
     with pytest.raises(errors.BadMailedToken):

@@ -24,7 +24,8 @@ async def here(database: Database) -> AsyncIterator[tuple[Identity, Box]]:
 
 async def linked(identity: Identity, database: Database, vouched: Vouched = ALICE) -> User:
     """The account of somebody vouched for."""
-    return await Linking(database, identity.sessions, identity.security).account(vouched, identity.unguessable)
+    linking = Linking(database, identity.sessions, identity.security, identity.post)
+    return await linking.account(vouched, identity.unguessable)
 
 
 def kinds(identity: Identity) -> list[str]:
@@ -95,7 +96,7 @@ async def test_nothing_of_a_squatter_opens_the_account_any_more(
     with pytest.raises(errors.BadCredentials):
         await identity.login(EMAIL, PASSWORD, AGENT)
     with pytest.raises(errors.BadMailedToken):
-        await identity.changes.verify(box.token(VERIFY_PAGE))
+        await identity.changes.verify(box.token(VERIFY_PAGE), squatter.user.id)
     assert (await identity.account(squatter.user.id)).email == EMAIL
     assert "account_taken_over" in kinds(identity)
 
