@@ -77,6 +77,19 @@ def test_a_token_is_printed_once_and_is_in_no_log_line(server: Server, run: Run)
     assert run("token", "list", alice.email)[1] == "none\n"
 
 
+def test_an_operator_acts_on_whoever_has_not_verified_the_address_but_makes_them_no_administrator(
+    server: Server, told: Run, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = Person(server.url, "Alice")
+    for setting in ("true", "false"):
+        monkeypatch.setenv("COLLABCAMPUS_VERIFIED_ADDRESSES", setting)
+        status, _, errors = run("user", "promote", alice.email)
+        assert (status, "person_not_verified" in errors) == (1, True)
+    monkeypatch.setenv("COLLABCAMPUS_VERIFIED_ADDRESSES", "true")
+    assert told("user", "end-sessions", alice.email) == {"ended": 1}
+    assert told("user", "disable", alice.email)["disabled"]
+
+
 def test_what_cannot_be_done_is_said_in_words(run: Run, server: Server) -> None:
     alice = Person(server.url, "Alice")
     for options, code in [
