@@ -15,7 +15,7 @@ from collabcampus import app as root
 from collabcampus.identity import Identity, User
 from collabcampus.identity.administration import Person
 from collabcampus.identity.api_tokens import MOST_DAYS, USUAL_DAYS, ApiToken, Scope
-from collabcampus.identity.errors import PersonNotFound
+from collabcampus.identity.errors import PersonNotFound, PersonNotVerified
 from collabcampus.identity.security_log import COMMAND_LINE
 from collabcampus.terminal import MISUSE, Data, Json, Url, fail, run, settings_of, tell
 
@@ -59,10 +59,17 @@ def _with_identity(work: Work, database_url: str | None, data: object) -> None:
 
 
 async def _known(identity: Identity, email: str) -> User:
-    user = await identity.find(email)
+    """Whoever is registered with this address, whether they have verified it or not: an operator acts on both."""
+    user = await identity.accounts.find(email)
     if user is None:
         raise PersonNotFound
     return user
+
+
+async def _require_verified(identity: Identity, user: User) -> None:
+    """PersonNotVerified for whoever may have registered with another's address."""
+    if not (await identity.account(user.id)).verified:
+        raise PersonNotVerified
 
 
 @user_commands.command(name="add")
@@ -134,6 +141,8 @@ def _changes(name: str, says: str, *, admin: bool | None = None, disabled: bool 
     def command(email: Email, data: Data = None, database_url: Url = None, as_json: Json = False) -> None:
         async def work(identity: Identity) -> None:
             user = await _known(identity, email)
+            if admin:
+                await _require_verified(identity, user)
             person = await identity.administration.change(user.id, None, admin=admin, disabled=disabled)
             tell(person, _line(person), as_json=as_json)
 
@@ -142,7 +151,7 @@ def _changes(name: str, says: str, *, admin: bool | None = None, disabled: bool 
 
 _changes("disable", "Keep somebody out: sessions end at once, sockets are closed, API tokens rest.", disabled=True)
 _changes("enable", "Let somebody in again: they sign in anew, their API tokens work as before.", disabled=False)
-_changes("promote", "Make somebody an administrator.", admin=True)
+_changes("promote", "Make somebody an administrator, whose address is verified.", admin=True)
 _changes("demote", "Make somebody an administrator no longer; the last one stays.", admin=False)
 
 

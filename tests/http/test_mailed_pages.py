@@ -26,7 +26,7 @@ WITHIN_S = 20
 
 def link_in(email: str, subject: str) -> str:
     """The link in a mail."""
-    (found,) = re.findall(r"^http\S+$", mailed.mail_to(email, subject).get_content(), re.MULTILINE)
+    (found,) = re.findall(r"^http\S+", mailed.mail_to(email, subject).get_content(), re.MULTILINE)
     return str(found).strip()
 
 

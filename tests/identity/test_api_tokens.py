@@ -11,6 +11,8 @@ from collabcampus.identity import Identity, User, api_tokens, errors, security_l
 from collabcampus.identity.api_tokens import NewApiToken
 from collabcampus.identity.tokens import ACCOUNT, EVERYTHING, READ, WRITE
 from collabcampus.log.database import Database
+from identity.nodes import node as a_node
+from identity.racing import CLOSING, DISABLING, END_OF_ALL, RESET, TAKE_OVER, act, one_after_the_other
 from strategies import PEOPLE
 
 pytestmark = pytest.mark.anyio
@@ -186,6 +188,73 @@ async def test_there_are_so_many_at_the_most_however_fast_they_are_made(
     assert await made(identity, alice)
 
 
+@pytest.mark.parametrize("which", [DISABLING, CLOSING, TAKE_OVER, RESET, END_OF_ALL])
+async def test_no_token_outlives_the_act_that_puts_its_maker_out(database: Database, which: str) -> None:
+    identity, box = await a_node(database)
+    mine = await identity.register(EMAIL, NAME, PASSWORD, AGENT)
+    session = identity.authenticate(mine.token).session_id
+    putting_out = await act(which, identity, box, database)
+
+    making = identity.api_tokens.make(mine.user.id, "a script", frozenset({WRITE}), session_id=session)
+    _, refused = await one_after_the_other(database, putting_out, making)
+
+    assert isinstance(refused, errors.SessionEnded)
+    assert await database.fetch("SELECT FROM sessions WHERE ended_at IS NULL AND kind = 'token'") == []
+    identity.close()
+
+
+async def test_a_token_that_was_made_just_before_the_end_of_all_ends_too(database: Database) -> None:
+    identity, box = await a_node(database)
+    mine = await identity.register(EMAIL, NAME, PASSWORD, AGENT)
+    ending = await act(END_OF_ALL, identity, box, database)
+
+    token, ended = await one_after_the_other(database, made(identity, mine.user), ending)
+
+    assert ended == 2
+    assert isinstance(token, NewApiToken)
+    with pytest.raises(errors.SessionEnded):
+        await identity.claims(token.token)
+    identity.close()
+
+
+async def test_the_command_line_makes_none_for_who_is_disabled(identity: Identity, alice: User) -> None:
+    await identity.administration.change(alice.id, None, disabled=True)
+
+    with pytest.raises(errors.AccountDisabled):
+        await made(identity, alice)
+
+
+async def test_the_ends_of_others_make_nobody_ask_again(
+    identity: Identity, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, read, asked = await made(identity, alice), identity.api_tokens._read, list[bytes]()
+
+    async def crowded(digest: bytes) -> Any:
+        found = await read(digest)
+        asked.append(digest)
+        if len(asked) < 5:
+            identity.sessions.heard(f"somebody else's {len(asked)}")
+            identity.administration.heard(f"somebody else {len(asked)}")
+        return found
+
+    monkeypatch.setattr(identity.api_tokens, "_read", crowded)
+
+    assert await identity.claims(token.token)
+    assert len(asked) == 1
+
+
+async def test_who_is_disabled_is_forgotten_alone_and_with_all_their_tokens(identity: Identity, alice: User) -> None:
+    (bob,) = await identity.accounts.add([("bob@example.org", "Bob")], "no hash")
+    for token in [await made(identity, each) for each in (alice, alice, bob)]:
+        await identity.claims(token.token)
+    tokens = identity.api_tokens
+
+    tokens.forget_person(alice.id)
+    assert [each.claims.user_id for each in tokens._known.values()] == [bob.id]
+    tokens.forget_person(bob.id)
+    assert [len(each) for each in (tokens._known, tokens._by_session, tokens._by_person)] == [0, 0, 0]
+
+
 async def test_what_is_remembered_is_bounded(
     identity: Identity, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,4 +262,5 @@ async def test_what_is_remembered_is_bounded(
     for token in [await made(identity, alice) for _ in range(3)]:
         await identity.claims(token.token)
 
-    assert len(identity.api_tokens._known) == 2
+    tokens = identity.api_tokens
+    assert [len(tokens._known), len(tokens._by_session), len(tokens._by_person[alice.id])] == [2, 2, 2]

@@ -31,7 +31,7 @@ async def came_in(identity: Identity, email: str = EMAIL, invited: Invited | Non
 async def verified(identity: Identity, box: Box) -> None:
     """Bring what was mailed."""
     await identity.post.drained()
-    await identity.changes.verify(box.token())
+    await identity.changes.verify_by_password(box.token(), PASSWORD)
 
 
 async def test_an_open_server_takes_everybody_and_mails_what_verifies_the_address(database: Database) -> None:

@@ -275,14 +275,14 @@ async def test_what_happens_to_an_account_is_recorded_without_its_addresses(data
     await identity.changes.password(me, session, PASSWORD, NEW)
     await identity.changes.verification(me)
     await identity.post.drained()
-    await identity.changes.verify(box.token(VERIFY_PAGE))
+    await identity.changes.verify(box.token(VERIFY_PAGE), me)
     await identity.changes.email(me, "alice@elsewhere.example", NEW)
     await identity.post.drained()
-    await identity.changes.verify(box.token(VERIFY_PAGE))
+    await identity.changes.verify(box.token(VERIFY_PAGE), me)
     identity.changes.forgot("alice@elsewhere.example")
     await identity.post.drained()
     await identity.changes.reset(box.token(RESET_PAGE), PASSWORD)
-    for spent in (identity.changes.reset("nonsense", PASSWORD), identity.changes.verify("nonsense")):
+    for spent in (identity.changes.reset("nonsense", PASSWORD), identity.changes.verify("nonsense", me)):
         with pytest.raises(errors.BadMailedToken):
             await spent
     await identity.closing.erase(me)

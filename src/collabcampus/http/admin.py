@@ -22,6 +22,7 @@ from collabcampus.http.door import Door, as_json
 from collabcampus.http.pages import LAST_POSITION, USUAL, Limit, page
 from collabcampus.identity import Identity
 from collabcampus.identity.administration import Person
+from collabcampus.identity.errors import NotToOneself
 from collabcampus.identity.security_log import KINDS, OWNER_APPOINTED, Wanted
 from collabcampus.identity.tokens import ACCOUNT
 from collabcampus.live import views
@@ -133,7 +134,9 @@ class AdminController(Controller):
         intent: NamedDependency[Intent],
         door: NamedDependency[Door],
     ) -> Response[dict[str, Any]]:
-        """Give a project without an active owner to somebody; where there is one, it is theirs to give."""
+        """Give a project without an active owner to somebody else; where there is one, it is theirs to give."""
+        if data.user_id == intent.actor.user_id:
+            raise NotToOneself
         await door.identity.administration.require_active(data.user_id)
         owners = [each.user_id for each in (await door.projects.read(str(project_id))).members.values()
                   if each.role == "owner"]  # fmt: skip

@@ -24,7 +24,7 @@ from collabcampus.identity.devices import Device, Devices
 from collabcampus.identity.keys import KEYS_CHANNEL, SHORTEST_SECRET, Keyring, Keys
 from collabcampus.identity.letters import Letters
 from collabcampus.identity.mail import Nowhere
-from collabcampus.identity.passwords import Passwords, require_strong
+from collabcampus.identity.passwords import NOBODYS, Passwords, require_strong
 from collabcampus.identity.post import Post
 from collabcampus.identity.registration import OPEN, Admission, Invited, address_digest
 from collabcampus.identity.security_log import SecurityLog
@@ -112,7 +112,7 @@ class Identity:
 
     async def unguessable(self) -> str:
         """The hash of a password that nobody knows: it costs a guess what any other does."""
-        return await self._passwords.hash(secrets.token_urlsafe(32))
+        return NOBODYS + await self._passwords.hash(secrets.token_urlsafe(32))
 
     def close(self) -> None:
         """End the threads that hash."""
@@ -132,9 +132,10 @@ class Identity:
         """A new account, signed in, whatever the rule is. EmailTaken, InvalidEmail, InvalidName or WeakPassword
         otherwise."""
         require_strong(password, clean_email(email))
-        users = await self.accounts.add([(email, name)], await self._passwords.hash(password), verified=verified)
+        hashed = await self._passwords.hash(password)
+        users = await self.accounts.add([(email, name)], hashed, verified=verified)
         self.security.record(kinds.REGISTERED, user_id=users[0].id)
-        return await self._sign_in(users[0], user_agent)
+        return await self._sign_in(users[0], user_agent, hashed)
 
     async def enrol(self, email: str, name: str, password: str) -> User:
         """The same for an operator, who knows that the address is theirs, and with nobody signed in."""
@@ -159,7 +160,7 @@ class Identity:
         (user,) = await self.accounts.add([(cleaned, name)], hashed, must_verify=not at_once)
         self.security.record(kinds.REGISTERED, user_id=user.id)
         self.changes.welcome(user.id)
-        return await self._sign_in(user, user_agent) if at_once else None
+        return await self._sign_in(user, user_agent, hashed) if at_once else None
 
     async def register_many(
         self, people: list[tuple[str, str]], password: str, life_s: int

@@ -8,7 +8,7 @@ import hashlib
 import re
 import secrets
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
@@ -26,7 +26,7 @@ from collabcampus.identity.errors import (
     TooManyApiTokens,
 )
 from collabcampus.identity.security_log import SecurityLog
-from collabcampus.identity.sessions import Sessions
+from collabcampus.identity.sessions import API_TOKEN, Sessions
 from collabcampus.identity.tokens import READ, WRITE, Claims
 from collabcampus.log.database import Connection, Database
 
@@ -72,6 +72,13 @@ class _Known(Struct, frozen=True):
     checked_at: float
 
 
+class _LookUp:
+    """One under way: whose end was heard since it began, sessions and people."""
+
+    def __init__(self) -> None:
+        self.heard: set[str] = set()
+
+
 _SHOWN = (
     "SELECT t.token_id, t.name, t.scopes, rfc3339(s.created_at), rfc3339(t.expires_at), "
     "CASE WHEN s.last_used_at > s.created_at THEN rfc3339(s.last_used_at) END "
@@ -85,18 +92,30 @@ class ApiTokens:
     def __init__(self, database: Database, sessions: Sessions, security: SecurityLog) -> None:
         self._database, self._sessions, self._security = database, sessions, security
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
-        self._forgotten = 0
+        self._by_session: dict[str, bytes] = {}
+        self._by_person: defaultdict[str, set[bytes]] = defaultdict(set)
+        self._under_way: set[_LookUp] = set()
         sessions.on_end.append(self.forget)
 
-    async def make(self, user_id: str, name: str, scopes: frozenset[Scope], days: int = USUAL_DAYS) -> NewApiToken:
-        """A new token, good for some days; writing takes reading with it. InvalidName, TooManyApiTokens."""
+    async def make(
+        self,
+        user_id: str,
+        name: str,
+        scopes: frozenset[Scope],
+        days: int = USUAL_DAYS,
+        *,
+        session_id: str | None = None,
+    ) -> NewApiToken:
+        """A new token, good for some days; writing takes reading with it. `session_id` is the asker's, whom the
+        command line has none of. InvalidName, TooManyApiTokens; AccountDisabled or SessionEnded where they were put
+        out meanwhile."""
         name, token, token_id = clean_name(name), PREFIX + secrets.token_hex(RANDOM_BYTES), str(uuid_utils.uuid7())
         given = [each for each in get_args(Scope) if each in scopes or (each == READ and WRITE in scopes)]
         async with self._database.connection() as connection, connection.transaction():
-            await _require_room(connection, user_id)
+            await _require_room(connection, user_id, session_id)
             await connection.execute(
-                "INSERT INTO sessions (session_id, user_id, user_agent, kind) VALUES (%s, %s, '', 'token')",
-                (token_id, user_id),
+                "INSERT INTO sessions (session_id, user_id, user_agent, kind) VALUES (%s, %s, '', %s)",
+                (token_id, user_id, API_TOKEN),
             )
             await connection.execute(
                 "INSERT INTO api_tokens (token_id, digest, name, scopes, expires_at) "
@@ -135,29 +154,47 @@ class ApiTokens:
 
     def forget(self, session_id: str) -> None:
         """A session has ended: if it is a token's, nobody comes in by it any more."""
-        self._forget(lambda claims: claims.session_id == session_id)
+        self._say_ended(session_id)
+        if session_id in self._by_session:
+            self._forget(self._by_session[session_id])
 
     def forget_person(self, user_id: str) -> None:
         """Somebody was disabled."""
-        self._forget(lambda claims: claims.user_id == user_id)
+        self._say_ended(user_id)
+        for digest in tuple(self._by_person.get(user_id, ())):
+            self._forget(digest)
 
-    def _forget(self, meant: Any) -> None:
-        self._forgotten += 1
-        for digest in [digest for digest, known in self._known.items() if meant(known.claims)]:
-            del self._known[digest]
+    def _say_ended(self, whose: str) -> None:
+        for each in self._under_way:
+            each.heard.add(whose)
 
     async def _look_up(self, digest: bytes) -> _Known:
-        """Ask the database; once more where something ended meanwhile, since the answer may be from before."""
+        """Ask the database; once more where its end was heard meanwhile, since the answer may be from before."""
         while True:
-            before, now = self._forgotten, time.monotonic()
-            known = _Known(await self._read(digest), now)
-            if before == self._forgotten:
-                break
+            look_up, now = _LookUp(), time.monotonic()
+            self._under_way.add(look_up)
+            try:
+                claims = await self._read(digest)
+            finally:
+                self._under_way.discard(look_up)
+            if look_up.heard.isdisjoint((claims.session_id, claims.user_id)):
+                return self._remember(digest, _Known(claims, now))
+
+    def _remember(self, digest: bytes, known: _Known) -> _Known:
         self._known[digest] = known
         self._known.move_to_end(digest)
+        self._by_session[known.claims.session_id] = digest
+        self._by_person[known.claims.user_id].add(digest)
         if len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
+            self._forget(next(iter(self._known)))
         return known
+
+    def _forget(self, digest: bytes) -> None:
+        claims = self._known.pop(digest).claims
+        del self._by_session[claims.session_id]
+        self._by_person[claims.user_id].discard(digest)
+        if not self._by_person[claims.user_id]:
+            del self._by_person[claims.user_id]
 
     async def _read(self, digest: bytes) -> Claims:
         rows = await self._database.fetch(
@@ -187,15 +224,23 @@ class ApiTokens:
         self._security.record_some(kind, user_id=claims.user_id, session_id=claims.session_id)
 
 
-async def _require_room(connection: Connection, user_id: str) -> None:
-    """One after the other, so that the count holds."""
+async def _require_room(connection: Connection, user_id: str, session_id: str | None) -> None:
+    """One after the other, so that the count holds, and after whoever puts the asker out right now: the second
+    statement sees what was done while the first waited."""
     await connection.execute("SELECT FROM accounts WHERE user_id = %s FOR NO KEY UPDATE", (user_id,))
     found = await connection.execute(
-        "SELECT count(*) FROM sessions WHERE user_id = %s AND kind = 'token' AND ended_at IS NULL", (user_id,)
+        "SELECT (SELECT disabled_at IS NOT NULL FROM accounts WHERE user_id = %s), "
+        "%s::uuid IS NOT NULL AND NOT EXISTS (SELECT FROM sessions WHERE session_id = %s AND ended_at IS NULL), "
+        "(SELECT count(*) FROM sessions WHERE user_id = %s AND kind = %s AND ended_at IS NULL)",
+        (user_id, session_id, session_id, user_id, API_TOKEN),
     )
-    row = await found.fetchone()
-    if row and row[0] >= TOKENS_PER_PERSON:
-        raise TooManyApiTokens(most=TOKENS_PER_PERSON)
+    for disabled, ended, count in await found.fetchall():
+        if ended:
+            raise SessionEnded
+        if disabled:
+            raise AccountDisabled
+        if count >= TOKENS_PER_PERSON:
+            raise TooManyApiTokens(most=TOKENS_PER_PERSON)
 
 
 def _seconds(moment: datetime) -> int:

@@ -72,6 +72,24 @@ class Letters:
         )
         return Letter("address_changes", to, "Your e-mail address is to change", text)
 
+    def api_token_made(self, to: str) -> Letter:
+        """Tells the owner."""
+        text = (
+            "An API token was made for your CollabCampus account: with it, a program acts as you.\n\n"
+            "If this was not you, set a new password with the mail that 'forgot my password' sends you:\n"
+            "all tokens end with it.\n"
+        )
+        return Letter("api_token_made", to, "An API token was made", text)
+
+    def provider_linked(self, to: str) -> Letter:
+        """Tells the owner."""
+        text = (
+            "Somebody, probably you, signed in to your CollabCampus account with an identity provider for the first\n"
+            "time. From now on it opens the account, beside your password.\n\n"
+            "If this was not you, tell whoever runs the server at once.\n"
+        )
+        return Letter("provider_linked", to, "You can sign in another way now", text)
+
     def message(self, letter: Letter) -> EmailMessage:
         """The letter as it is sent. ValueError for an address that would be more than one header's value."""
         name, sender = parseaddr(self._sender)

@@ -73,7 +73,7 @@ class OpenId:
         """A sign-in leads back to one of `redirects`; without any, to wherever these `origins` have pages."""
         self._database, self._identity = database, identity
         self._redirects, self._origins = redirects, origins
-        self._linking = Linking(database, identity.sessions, identity.security)
+        self._linking = Linking(database, identity.sessions, identity.security, identity.post)
         self._http = httpx.AsyncClient(timeout=TIMEOUT_S) if providers else None
         self._issuers = {each.name: Issuer(each, self._http) for each in providers if self._http}
 

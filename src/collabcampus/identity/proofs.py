@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from collabcampus.identity.errors import BadMailedToken, TooManyMails
+from collabcampus.identity.errors import BadMailedToken, TooManyMails, WrongPassword
 from collabcampus.log.database import Connection, Database
 
 Purpose = Literal["password", "address"]
@@ -40,19 +40,25 @@ class Proofs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def issue(self, user_id: str, purpose: Purpose, email: str) -> str:
-        """A fresh token to be mailed to this address; an older one is dead. TooManyMails after five in an hour."""
+    async def issue(self, user_id: str, purpose: Purpose, email: str, password_hash: str | None = None) -> str:
+        """A fresh token to be mailed to this address; an older one is dead. TooManyMails after five in an hour;
+        WrongPassword where the password that was asked for, which `password_hash` is of, was changed meanwhile, or
+        the account closed."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        issued = await self._database.write(
-            "INSERT INTO proofs AS p (user_id, purpose, digest, email, expires_at) "
-            "SELECT user_id, %s, %s, %s, now() + %s FROM accounts WHERE user_id = %s AND closed_at IS NULL FOR SHARE "
-            "ON CONFLICT (user_id, purpose) DO UPDATE "
+        ((there, issued),) = await self._database.write(
+            "WITH holder AS (SELECT user_id FROM accounts WHERE user_id = %s AND closed_at IS NULL "
+            "AND password_hash = coalesce(%s, password_hash) FOR SHARE), "
+            "issued AS (INSERT INTO proofs AS p (user_id, purpose, digest, email, expires_at) "
+            "SELECT user_id, %s, %s, %s, now() + %s FROM holder ON CONFLICT (user_id, purpose) DO UPDATE "
             "SET digest = excluded.digest, email = excluded.email, expires_at = excluded.expires_at, "
             "mails = CASE WHEN p.since > now() - interval '1 hour' THEN p.mails + 1 ELSE 1 END, "
             "since = CASE WHEN p.since > now() - interval '1 hour' THEN p.since ELSE now() END "
-            "WHERE p.mails < %s OR p.since <= now() - interval '1 hour' RETURNING 1",
-            *(purpose, _digest(token), email, LIFE[purpose], user_id, MAILS_AN_HOUR),
+            "WHERE p.mails < %s OR p.since <= now() - interval '1 hour' RETURNING 1) "
+            "SELECT EXISTS (SELECT FROM holder), EXISTS (SELECT FROM issued)",
+            *(user_id, password_hash, purpose, _digest(token), email, LIFE[purpose], MAILS_AN_HOUR),
         )
+        if not there:
+            raise WrongPassword
         if not issued:
             raise TooManyMails
         return token
