@@ -20,7 +20,7 @@ const told = document.querySelector("output");
 const token = new URLSearchParams(location.hash.slice(1)).get("token");
 history.replaceState(null, "", location.pathname);
 if (!token) {
-  form.hidden = true;
+  form.remove();
   told.textContent = "There is no code in this address. Open the link in the mail once more.";
 }
 form.addEventListener("submit", async (event) => {
