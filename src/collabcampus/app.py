@@ -244,8 +244,8 @@ class Application:
             self.projects.hint(project_id, position)
 
     async def _heal(self) -> None:
+        await self.identity.heal()
         with suppress(Busy):
-            await self.identity.heal()
             await self.projects.heal()
         self.presence.tick()
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from urllib.parse import urlsplit
 
 from collabcampus.identity.keys import SHORTEST_SECRET
+from collabcampus.providers import is_private
 from collabcampus.settings import BadSetting, Settings
 
 FEWEST_BITS = 90.0
@@ -28,6 +29,14 @@ def require_production(settings: Settings, *, demo: bool = False) -> None:
         _require_strong(secret)
     for origin in settings.origins:
         _require_origin(origin)
+    _require_mail(settings)
+    for page in settings.openid_redirects:
+        if not is_private(page):
+            raise BadSetting(
+                f"the page {page} in COLLABCAMPUS_OPENID_REDIRECTS is not https: others read what it gets"
+            )
+    if not settings.login_rate:
+        raise BadSetting("COLLABCAMPUS_LOGIN_RATE is 0: passwords can be guessed without end. Leave it away for 10")
 
 
 def _require_strong(secret: str) -> None:
@@ -59,6 +68,17 @@ def _require_origin(origin: str) -> None:
         raise BadSetting("an origin in COLLABCAMPUS_ORIGINS is * or has one in it: name the origins one by one")
     if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
         raise BadSetting(f"the origin {origin} in COLLABCAMPUS_ORIGINS is not https: others can change its pages")
+
+
+def _require_mail(settings: Settings) -> None:
+    if settings.mail is None:
+        raise BadSetting(
+            "COLLABCAMPUS_MAIL is not set: nobody is written to. Name your mail server, smtp://… or smtps://…"
+        )
+    if settings.links_to is None:
+        raise BadSetting("COLLABCAMPUS_LINKS_TO is not set: mailed links lead nowhere. Name the frontend's address")
+    if not is_private(settings.links_to):
+        raise BadSetting("COLLABCAMPUS_LINKS_TO is not https: others read the tokens that its pages are given")
 
 
 def _is_loopback(host: str) -> bool:

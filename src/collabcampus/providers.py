@@ -53,6 +53,10 @@ class Provider(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
         return [("name", self.name), ("issuer", self.issuer)]  # the secret is nobody's business
 
 
+_NO_FILE = "openid: it does not begin as JSON does, and as the path of a file it cannot be read"
+"""The value itself is not shown: JSON that was quoted once too often, or has a mark before it, is full of secrets."""
+
+
 def is_private(url: str) -> bool:
     """Whether nobody can listen on the way there: https, or a server on this machine."""
     parts = urlsplit(url)
@@ -65,11 +69,11 @@ def read(setting: str) -> Any:
     """The list of providers in the setting, as plain data. ValueError that says what cannot be read."""
     if setting.lstrip().startswith(("[", "{")):
         return _listed(_parsed(json.loads, setting))
-    path = Path(setting)
     try:
+        path = Path(setting)
         text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"openid: {path} cannot be read: {type(error).__name__}") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{_NO_FILE}: {type(error).__name__}") from None
     return _listed(_parsed(tomllib.loads if path.suffix == ".toml" else json.loads, text))
 
 

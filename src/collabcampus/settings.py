@@ -149,7 +149,8 @@ class Settings(Struct, frozen=True):
         ),
     ] = "open"
     verified_addresses: Annotated[
-        bool, Meta(description="Find people by addresses alone that they have verified")
+        bool,
+        Meta(description="Find people by addresses alone that they have verified; in production true unless set"),
     ] = False
 
     def __post_init__(self) -> None:
@@ -187,9 +188,13 @@ def load(environ: Mapping[str, str] = os.environ, **options: Any) -> Settings:
         raise BadSetting(f"bad setting: {error}") from None
     if settings.old_secrets and not settings.secret:
         raise BadSetting("bad setting: old_secrets verify beside a secret, and there is none")
-    if settings.production and "origins" not in given:
-        settings = msgspec.structs.replace(settings, origins=())
-    return settings
+    return msgspec.structs.replace(settings, **_of_production(given)) if settings.production else settings
+
+
+def _of_production(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is otherwise in production unless it is given."""
+    defaults = {"origins": (), "verified_addresses": True}
+    return {name: value for name, value in defaults.items() if name not in given}
 
 
 def _network(proxy: str) -> str:

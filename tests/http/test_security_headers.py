@@ -10,7 +10,7 @@ import pytest
 from collabcampus.app import Application
 from collabcampus.http.security_headers import HSTS, NOTHING, PAGE
 from collabcampus.settings import REACT_DEV_SERVERS, Settings
-from running import Person, Server
+from running import IN_PRODUCTION, Person, Server
 
 ALWAYS = {
     "x-content-type-options": "nosniff",
@@ -115,7 +115,7 @@ def test_origins_that_may_call_are_those_of_the_settings(server: Server, tmp_pat
 
 @pytest.fixture(scope="module")
 def production(module_database_url: str) -> Iterator[Server]:
-    with Server("--production", "--database-url", module_database_url) as running:
+    with Server("--production", "--database-url", module_database_url, **IN_PRODUCTION) as running:
         yield running
 
 

@@ -156,7 +156,7 @@ async def test_five_mails_an_hour_are_enough(here: tuple[Identity, Box], databas
         for _ in range(7):
             await forgotten(identity, box)
     assert len(box.mails) == 5
-    assert [each["error"] for each in logs if each["log_level"] == "error"] == ["TooManyMails"] * 2
+    assert [each for each in logs if each["log_level"] == "error"] == [], "whoever asks too often is no fault of ours"
     await identity.changes.reset(box.token(), NEW), "the last of them is good"
 
     for _ in range(5):

@@ -50,6 +50,14 @@ def clean_email(email: str) -> str:
     return cleaned
 
 
+def comparable_email(email: str) -> str:
+    """The same, and what is no address as it came: whatever is tried has a name to count it by."""
+    try:
+        return clean_email(email)
+    except InvalidEmail:
+        return email
+
+
 def clean_name(name: str) -> str:
     """The name without blanks around it; InvalidName for an empty or overlong one."""
     cleaned = name.strip()

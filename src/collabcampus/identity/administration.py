@@ -5,7 +5,7 @@ good, API tokens rest until the account is enabled again.
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from msgspec import Struct
@@ -48,6 +48,7 @@ class Administration:
     def __init__(self, database: Database, sessions: Sessions, security: SecurityLog) -> None:
         self._database, self._sessions, self._security = database, sessions, security
         self.on_disabled: list[Callable[[str], None]] = []
+        self._loaded: set[tuple[str, datetime]] = set()
 
     async def require(self, user_id: str) -> None:
         """NotAdministrator for everybody who is none."""
@@ -116,11 +117,14 @@ class Administration:
         return len(ended)
 
     async def load(self) -> None:
-        """Hear who was disabled lately: whenever notifications may have been missed."""
+        """Hear who was disabled lately, each time once: whenever notifications may have been missed."""
         rows = await self._database.fetch(
-            "SELECT user_id FROM accounts WHERE disabled_at > now() - %s", timedelta(seconds=ENDED_KEPT_S)
+            "SELECT user_id, disabled_at FROM accounts WHERE disabled_at > now() - %s",
+            timedelta(seconds=ENDED_KEPT_S),
         )
-        for (user_id,) in rows:
+        found: set[tuple[str, datetime]] = {(user_id, disabled_at) for user_id, disabled_at in rows}
+        before, self._loaded = self._loaded, found
+        for user_id, _ in found - before:
             self.heard(user_id)
 
     def heard(self, user_id: str) -> None:

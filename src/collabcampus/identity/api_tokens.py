@@ -8,7 +8,9 @@ import hashlib
 import re
 import secrets
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
@@ -37,6 +39,7 @@ USUAL_DAYS, MOST_DAYS = 90, 365
 CHECKED_EACH_S = 5.0
 """How long a token that was found good is taken for good where nothing is heard of its end."""
 REMEMBERED = 10_000
+"""Tokens that were found good, and as many that are good for nothing, ever."""
 USED_EACH = timedelta(minutes=1)
 """How exactly its last use is known."""
 
@@ -85,7 +88,9 @@ class ApiTokens:
     def __init__(self, database: Database, sessions: Sessions, security: SecurityLog) -> None:
         self._database, self._sessions, self._security = database, sessions, security
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
-        self._forgotten = 0
+        self._of: defaultdict[str, set[bytes]] = defaultdict(set)
+        self._refused: OrderedDict[bytes, type[TokenInvalid | SessionEnded]] = OrderedDict()
+        self._looking: dict[object, set[str]] = {}
         sessions.on_end.append(self.forget)
 
     async def make(self, user_id: str, name: str, scopes: frozenset[Scope], days: int = USUAL_DAYS) -> NewApiToken:
@@ -125,39 +130,74 @@ class ApiTokens:
         if not _TOKEN.match(token):
             raise TokenInvalid
         digest = _digest(token)
+        if refused := self._refused.get(digest):
+            raise refused
         known = self._known.get(digest)
         if known is None or known.checked_at < time.monotonic() - CHECKED_EACH_S:
             known = await self._look_up(digest)
         if known.claims.expires_at <= time.time():
-            self._refused(kinds.API_TOKEN_EXPIRED, known.claims)
+            self._note(kinds.API_TOKEN_EXPIRED, known.claims)
             raise TokenExpired
         return known.claims
 
     def forget(self, session_id: str) -> None:
         """A session has ended: if it is a token's, nobody comes in by it any more."""
-        self._forget(lambda claims: claims.session_id == session_id)
+        self._forget(session_id)
 
     def forget_person(self, user_id: str) -> None:
         """Somebody was disabled."""
-        self._forget(lambda claims: claims.user_id == user_id)
+        self._forget(user_id)
 
-    def _forget(self, meant: Any) -> None:
-        self._forgotten += 1
-        for digest in [digest for digest, known in self._known.items() if meant(known.claims)]:
-            del self._known[digest]
+    def _forget(self, whose: str) -> None:
+        for heard in self._looking.values():
+            heard.add(whose)
+        for digest in tuple(self._of.get(whose, ())):
+            self._drop(digest)
 
     async def _look_up(self, digest: bytes) -> _Known:
-        """Ask the database; once more where something ended meanwhile, since the answer may be from before."""
+        """Ask the database; once more where it ended meanwhile, since the answer may be from before."""
         while True:
-            before, now = self._forgotten, time.monotonic()
-            known = _Known(await self._read(digest), now)
-            if before == self._forgotten:
-                break
+            now = time.monotonic()
+            with self._hearing() as heard:
+                claims = await self._asked(digest)
+            if heard.isdisjoint((claims.session_id, claims.user_id)):
+                return self._remember(digest, _Known(claims, now))
+
+    @contextmanager
+    def _hearing(self) -> Iterator[set[str]]:
+        """Which sessions and people end meanwhile."""
+        this, heard = object(), set[str]()
+        self._looking[this] = heard
+        try:
+            yield heard
+        finally:
+            del self._looking[this]
+
+    async def _asked(self, digest: bytes) -> Claims:
+        """What the database says; a token that is good for nothing any more is not asked for again."""
+        try:
+            return await self._read(digest)
+        except (TokenInvalid, SessionEnded) as refused:
+            self._refused[digest] = type(refused)
+            if len(self._refused) > REMEMBERED:
+                self._refused.popitem(last=False)
+            raise
+
+    def _remember(self, digest: bytes, known: _Known) -> _Known:
+        self._drop(digest)
         self._known[digest] = known
-        self._known.move_to_end(digest)
+        for each in (known.claims.session_id, known.claims.user_id):
+            self._of[each].add(digest)
         if len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
+            self._drop(next(iter(self._known)))
         return known
+
+    def _drop(self, digest: bytes) -> None:
+        known = self._known.pop(digest, None)
+        for each in (known.claims.session_id, known.claims.user_id) if known else ():
+            self._of[each].discard(digest)
+            if not self._of[each]:
+                del self._of[each]
 
     async def _read(self, digest: bytes) -> Claims:
         rows = await self._database.fetch(
@@ -175,7 +215,7 @@ class ApiTokens:
         if ended:
             raise SessionEnded
         if disabled:
-            self._refused(kinds.DISABLED_REFUSED, claims)
+            self._note(kinds.DISABLED_REFUSED, claims)
             raise AccountDisabled
         if long_unused:
             await self._database.write(
@@ -183,7 +223,7 @@ class ApiTokens:
             )
         return claims
 
-    def _refused(self, kind: str, claims: Claims) -> None:
+    def _note(self, kind: str, claims: Claims) -> None:
         self._security.record_some(kind, user_id=claims.user_id, session_id=claims.session_id)
 
 

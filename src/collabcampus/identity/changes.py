@@ -11,10 +11,10 @@ from collabcampus.identity import security_log as kinds
 from collabcampus.identity.accounts import Account, Accounts, clean_email
 from collabcampus.identity.letters import Letter
 from collabcampus.identity.passwords import Passwords, require_strong
-from collabcampus.identity.post import Post
+from collabcampus.identity.post import Post, Written
 from collabcampus.identity.proofs import Proofs, Proven, forget
 from collabcampus.identity.registration import Admission
-from collabcampus.identity.security_log import SecurityLog
+from collabcampus.identity.security_log import SecurityLog, peer
 from collabcampus.identity.sessions import SIGN_IN, Sessions, end_sessions
 from collabcampus.identity.throttle import Throttle
 from collabcampus.log.database import Database
@@ -76,14 +76,15 @@ class Changes:
 
     def forgot(self, email: str) -> None:
         """Mail a token to whoever has this address, later: who asks learns nothing, not even by the time it takes."""
-        self._post.later(partial(self._forgotten, email))
+        self._post.later(_bounded(partial(self._forgotten, email, peer.get())))
 
-    async def _forgotten(self, email: str) -> Sequence[Letter]:
+    async def _forgotten(self, email: str, address: str | None) -> Sequence[Letter]:
+        """`address` is where who asks comes from: by now that is no longer known otherwise."""
         user = await self._accounts.find(email)
         if user is None:
             return ()
         token = await self._proofs.issue(user.id, "password", user.email)
-        self._security.record(kinds.PASSWORD_FORGOTTEN, user_id=user.id)
+        self._security.record(kinds.PASSWORD_FORGOTTEN, user_id=user.id, address=address)
         return (self._post.letters.reset(user.email, token),)
 
     async def reset(self, token: str, password: str) -> None:
@@ -122,7 +123,21 @@ class Changes:
 
     def welcome(self, user_id: str) -> None:
         """Mail somebody new a token that proves the address, later."""
-        self._post.later(partial(self._verification, user_id))
+        self._post.later(_bounded(partial(self._verification, user_id)))
+
+    def welcome_back(self, email: str) -> None:
+        """Mail who has this address already, later, in answer to a registration that looks like any other."""
+        self._post.later(_bounded(partial(self._known, email, peer.get())))
+
+    async def _known(self, email: str, address: str | None) -> Sequence[Letter]:
+        user = await self._accounts.find(email)
+        if user is None:
+            return ()
+        if letters := await self._verification(user.id):
+            return letters
+        token = await self._proofs.issue(user.id, "password", user.email)
+        self._security.record(kinds.PASSWORD_FORGOTTEN, user_id=user.id, address=address)
+        return (self._post.letters.known(user.email, token),)
 
     async def verification(self, user_id: str) -> None:
         """Mail a token that proves the address once more; nothing where that is done. TooManyMails."""
@@ -164,3 +179,15 @@ class Changes:
         except errors.BadMailedToken:
             self._security.record_some(kinds.MAILED_TOKEN_REFUSED)
             raise
+
+
+def _bounded(written: Written) -> Written:
+    """The same, and nothing once there were enough mails: whoever asks is not told."""
+
+    async def bounded() -> Sequence[Letter]:
+        try:
+            return await written()
+        except errors.TooManyMails:
+            return ()
+
+    return bounded

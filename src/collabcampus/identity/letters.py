@@ -59,6 +59,17 @@ class Letters:
         )
         return Letter("reset", to, "Set a new password", text)
 
+    def known(self, to: str, token: str) -> Letter:
+        """Tells somebody who is registered that they, or somebody else, have registered again."""
+        text = (
+            "Somebody, probably you, registered at CollabCampus with this address. You have an account already:\n"
+            "sign in as before. If you forgot the password, set a new one:\n\n"
+            f"{self._link(RESET_PAGE, token)}\n\n"
+            f"or enter this code, which is good for an hour and for one time:\n\n{token}\n\n"
+            "If this was not you, do nothing: your account stays what it is.\n"
+        )
+        return Letter("known", to, "You have an account already", text)
+
     def password_changed(self, to: str) -> Letter:
         """Tells the owner."""
         text = f"The password of your CollabCampus account was changed.\n\n{_NOT_YOU}\n"

@@ -13,7 +13,7 @@ import structlog
 import uuid_utils
 
 from collabcampus.identity.errors import BadCredentials, BadRefreshToken
-from collabcampus.identity.security_log import REFRESH_TOKEN_REUSED, SESSION_ENDED, SecurityLog
+from collabcampus.identity.security_log import KEPT, REFRESH_TOKEN_REUSED, SESSION_ENDED, SecurityLog
 from collabcampus.log.database import Connection, Database
 
 SESSIONS_CHANNEL = "collabcampus_sessions"
@@ -23,12 +23,37 @@ EVERY_KIND = (SIGN_IN, API_TOKEN)
 REFRESH_LIFE = timedelta(days=30)
 ENDED_KEPT_S = 2 * 3_600
 """How long an ended session is remembered: longer than any access token lives."""
+SIGN_INS_PER_PERSON = 1_000
+"""That live at once; the one unused for longest goes for one more."""
+ROWS_KEPT = KEPT
+"""Of a session that has ended: as long as the security log may name it."""
+SWEPT_AT_ONCE = 1_000
 
 _END = (
     "WITH ended AS (UPDATE sessions SET ended_at = now(), end_reason = %s "
     "WHERE session_id = %s AND ended_at IS NULL RETURNING user_id) "
     "SELECT (SELECT user_id FROM ended), pg_notify(%s, %s)::text"
 )
+# An hour late, for whoever is trading one in at its very end.
+_SWEEP_TOKENS = """
+    WITH over AS (
+        SELECT digest FROM refresh_tokens WHERE expires_at < now() - interval '1 hour'
+        ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED),
+    gone AS (DELETE FROM refresh_tokens WHERE digest IN (SELECT digest FROM over) RETURNING session_id)
+    UPDATE sessions AS s SET ended_at = now(), end_reason = 'unused for too long'
+    WHERE s.session_id IN (SELECT session_id FROM gone) AND s.ended_at IS NULL AND NOT EXISTS (
+        SELECT FROM refresh_tokens AS t
+        WHERE t.session_id = s.session_id AND t.expires_at >= now() - interval '1 hour')
+    RETURNING 1
+"""
+_SWEEP_SESSIONS = """
+    WITH over AS (
+        SELECT s.session_id FROM sessions AS s WHERE s.ended_at < now() - %s
+        AND NOT EXISTS (SELECT FROM refresh_tokens AS t WHERE t.session_id = s.session_id)
+        ORDER BY s.ended_at LIMIT %s FOR UPDATE SKIP LOCKED),
+    tokens AS (DELETE FROM api_tokens WHERE token_id IN (SELECT session_id FROM over))
+    DELETE FROM sessions WHERE session_id IN (SELECT session_id FROM over) RETURNING 1
+"""
 
 _logger = structlog.get_logger(__name__)
 
@@ -60,7 +85,24 @@ class Sessions:
         )  # fmt: skip
         if not begun:
             raise BadCredentials
+        await self._make_room(user_id)
         return session_id, token
+
+    async def _make_room(self, user_id: str) -> None:
+        """End what is beyond as many sign-ins as a person may have."""
+        beyond = await self._database.fetch(
+            "SELECT session_id FROM sessions WHERE user_id = %s AND ended_at IS NULL AND kind = 'sign-in' "
+            "ORDER BY last_used_at DESC, session_id DESC OFFSET %s",
+            *(user_id, SIGN_INS_PER_PERSON),
+        )
+        for (session_id,) in beyond:
+            await self.end(session_id, "too many sign-ins")
+
+    async def sweep(self) -> None:
+        """Let go of refresh tokens that are over, with the sessions that live by none any more, and of sessions that
+        ended long ago; some at a time."""
+        await self._database.write(_SWEEP_TOKENS, SWEPT_AT_ONCE)
+        await self._database.write(_SWEEP_SESSIONS, ROWS_KEPT, SWEPT_AT_ONCE)
 
     async def turn(self, token: str) -> tuple[str, str, str]:
         """Trade a refresh token for its successor: user id, session id, token. BadRefreshToken otherwise.

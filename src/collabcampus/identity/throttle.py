@@ -16,6 +16,7 @@ from ipaddress import IPv6Address, ip_address
 from msgspec import Struct
 
 from collabcampus.domain.errors import RateLimited
+from collabcampus.identity.accounts import comparable_email
 from collabcampus.identity.security_log import THROTTLED, SecurityLog, peer
 from collabcampus.log.database import Database
 
@@ -63,7 +64,7 @@ class Throttle:
         where = peer.get()
         if where is None:
             return []
-        who, place = email.strip().lower(), _place(where)
+        who, place = comparable_email(email), _place(where)
         named = ((f"account {place} {who}", 1), (f"account {who}", ANYWHERE), (f"place {place}", PLACE))
         return self._buckets(SIGN_INS, *named)
 
@@ -102,9 +103,13 @@ class Throttle:
             await self._database.write(_TAKE, *_columns(buckets), timedelta(seconds=WINDOW_S))
 
     async def sweep(self) -> None:
-        """Let go of buckets that are full."""
+        """Let go of buckets that are full, and of none that somebody is taking from: they wait for one another in no
+        order, and one of them would be refused."""
         if self._rate:
-            await self._database.write("WITH gone AS (DELETE FROM throttle WHERE full_at < now()) SELECT 1")
+            await self._database.write(
+                "WITH full_again AS (SELECT digest FROM throttle WHERE full_at < now() FOR UPDATE SKIP LOCKED), "
+                "gone AS (DELETE FROM throttle WHERE digest IN (SELECT digest FROM full_again)) SELECT 1"
+            )
 
     def _buckets(self, what: str, *named: tuple[str, int]) -> list[Bucket]:
         if not self._rate:
