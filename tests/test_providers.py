@@ -89,6 +89,16 @@ def test_what_is_wrong_is_said_and_no_secret_with_it(setting: object, said: str)
     assert SECRET not in str(refused.value)
 
 
+@pytest.mark.parametrize("before", ["'", '"', "\ufeff", "openid="])
+@pytest.mark.parametrize("line", ["", "\n"])
+def test_json_that_is_taken_for_a_path_is_not_shown(before: str, line: str) -> None:
+    with pytest.raises(BadSetting, match="it does not begin as JSON does") as refused:
+        openid(before + line + json.dumps([CAMPUS]))
+
+    for shown in (SECRET, "boards", "campus"):
+        assert shown not in str(refused.value)
+
+
 def test_an_issuer_on_this_machine_needs_no_https() -> None:
     for issuer in ("http://127.0.0.1:8080/realms/campus", "http://localhost:8080", "http://[::1]:8080"):
         assert openid([{**CAMPUS, "issuer": issuer}]).openid[0].issuer == issuer

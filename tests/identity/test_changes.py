@@ -10,6 +10,7 @@ from collabcampus.domain.errors import Refused
 from collabcampus.identity import Identity, errors
 from collabcampus.identity.letters import RESET_PAGE, VERIFY_PAGE
 from collabcampus.identity.proofs import Proofs
+from collabcampus.identity.security_log import PASSWORD_FORGOTTEN, peer
 from collabcampus.log.database import Database
 from identity.nodes import AGENT, EMAIL, NAME, NEW, PASSWORD, Box, node
 
@@ -147,6 +148,18 @@ async def test_a_token_stays_dead_when_the_address_comes_back(here: tuple[Identi
     assert (await identity.account(user.id)).email == EMAIL
     with pytest.raises(errors.BadMailedToken):
         await identity.changes.reset(token, NEW)
+
+
+async def test_who_forgot_a_password_is_recorded_with_the_address_that_asked(here: tuple[Identity, Box]) -> None:
+    identity, _ = here
+    await identity.register(EMAIL, NAME, PASSWORD, AGENT)
+    for place in ("192.0.2.1", "192.0.2.2"):
+        peer.set(place)
+        identity.changes.forgot(EMAIL)
+    await identity.post.drained()
+
+    recorded = [each[5] for each in identity.security._waiting if each[1] == PASSWORD_FORGOTTEN]
+    assert recorded == ["192.0.2.1", "192.0.2.2"]
 
 
 async def test_five_mails_an_hour_are_enough(here: tuple[Identity, Box], database: Database) -> None:

@@ -10,10 +10,10 @@ import psycopg
 import pytest
 
 from answering import problem
-from collabcampus.domain.errors import RateLimited
+from collabcampus.domain.errors import RateLimited, Unavailable
 from collabcampus.identity import Identity, errors
 from collabcampus.identity.passwords import THREADS
-from collabcampus.identity.security_log import THROTTLED, SecurityLog, Wanted, peer
+from collabcampus.identity.security_log import SIGN_IN_REFUSED, THROTTLED, SecurityLog, Wanted, peer
 from collabcampus.identity.throttle import (
     ANYWHERE,
     CALLS,
@@ -190,6 +190,43 @@ async def test_however_an_address_is_written_it_is_one_account(nodes: list[Ident
     written = [ALICE, ALICE.upper(), f" {ALICE} ", "Alice@Example.org", ALICE]
     assert [await guess(nodes[0], each) for each in written[:RATE]] == ["bad_credentials"] * RATE
     assert await guess(nodes[0]) == "rate_limited"
+
+
+async def test_letters_put_together_in_another_way_are_no_other_account(nodes: list[Identity]) -> None:
+    peer.set(HERE)
+    composed, apart = "zo\u00eb@example.org", "zoe\u0308@example.org"
+    assert nodes[0].throttle.of_login(composed) == nodes[0].throttle.of_login(apart)
+    assert nodes[0].throttle.of_login("\ud800") != nodes[0].throttle.of_login("no address"), "but these are"
+    for written in (composed, apart):
+        await guess(nodes[0], written)
+    digests = [row[6] for row in nodes[0].security._waiting if row[1] == SIGN_IN_REFUSED]
+    assert len(digests) == 2
+    assert len(set(digests)) == 1
+
+
+async def test_the_sweep_waits_for_nobody_who_is_counted_just_now(nodes: list[Identity], database: Database) -> None:
+    await guess(nodes[0])
+    await past(database, WINDOW_S)
+    async with database.connection() as connection, connection.transaction():
+        await connection.execute("SELECT FROM throttle ORDER BY digest LIMIT 1 FOR UPDATE")
+        await asyncio.wait_for(nodes[1].throttle.sweep(), SLOW_S)
+    assert len(await database.fetch("SELECT FROM throttle")) == 1
+
+
+async def test_what_the_database_is_too_busy_for_keeps_nothing_else_from_healing(
+    nodes: list[Identity], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await guess(nodes[0])
+    await past(database, WINDOW_S)
+    for each in (nodes[1].sessions, nodes[1].administration, nodes[1].keys):
+        monkeypatch.setattr(each, "load", busy)
+    await nodes[1].heal()
+    assert await database.fetch("SELECT FROM throttle") == []
+
+
+async def busy() -> None:
+    """What cannot be done just now."""
+    raise Unavailable
 
 
 async def test_what_is_kept_names_nobody_and_is_swept(nodes: list[Identity], database: Database) -> None:
