@@ -193,7 +193,7 @@ def test_the_first_administrator_and_a_token_are_made_as_shown(demo: Server, dat
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[1].endswith('"email":"boss@example.org","name":"Boss"}')
+    assert done.stdout.splitlines()[1].endswith('"email":"boss@example.org","name":"Boss","verified":true}')
 
 
 def test_every_command_that_is_shown_exists() -> None:
