@@ -89,15 +89,6 @@ def test_what_is_wrong_is_said_and_no_secret_with_it(setting: object, said: str)
     assert SECRET not in str(refused.value)
 
 
-@pytest.mark.parametrize("around", ["'{}'", '"{}"', "\ufeff{}", "providers = {}", "{}".ljust(5_000)])
-def test_what_is_taken_for_a_path_is_not_repeated(around: str) -> None:
-    with pytest.raises(BadSetting) as refused:
-        openid(around.replace("{}", json.dumps([CAMPUS], indent=1)) if around[0] != "{" else f"x{SECRET}{around}")
-
-    assert "COLLABCAMPUS_OPENID cannot be read" in str(refused.value)
-    assert SECRET not in str(refused.value)
-
-
 def test_an_issuer_on_this_machine_needs_no_https() -> None:
     for issuer in ("http://127.0.0.1:8080/realms/campus", "http://localhost:8080", "http://[::1]:8080"):
         assert openid([{**CAMPUS, "issuer": issuer}]).openid[0].issuer == issuer

@@ -68,8 +68,8 @@ def read(setting: str) -> Any:
     path = Path(setting)
     try:
         text = path.read_text()
-    except (OSError, ValueError) as error:  # what was given stays unsaid: it may be JSON, a secret in it
-        raise ValueError(f"openid: the file of COLLABCAMPUS_OPENID cannot be read: {type(error).__name__}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"openid: {path} cannot be read: {type(error).__name__}") from None
     return _listed(_parsed(tomllib.loads if path.suffix == ".toml" else json.loads, text))
 
 

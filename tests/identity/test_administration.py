@@ -181,17 +181,6 @@ async def test_nobody_is_nobody(identity: Identity, boss: str) -> None:
             await asked
 
 
-async def test_the_tick_tells_of_each_disabling_once(identity: Identity, boss: str, alice: SignedIn) -> None:
-    out: list[str] = []
-    identity.administration.on_disabled.append(out.append)
-    for disabled in (True, False, True):
-        await identity.administration.change(alice.user.id, boss, disabled=disabled)
-        for _ in range(3):
-            await identity.administration.load()
-
-    assert out == [alice.user.id] * 4, "twice each: when it was done, and once by the tick"
-
-
 async def test_a_listener_that_fails_keeps_nobody_from_hearing(identity: Identity) -> None:
     heard: list[str] = []
     identity.administration.on_disabled += [lambda user_id: 1 / 0, heard.append]  # type: ignore[list-item, return-value]

@@ -224,37 +224,6 @@ async def test_the_command_line_makes_none_for_who_is_disabled(identity: Identit
         await made(identity, alice)
 
 
-async def test_the_ends_of_others_make_nobody_ask_again(
-    identity: Identity, alice: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    token, read, asked = await made(identity, alice), identity.api_tokens._read, list[bytes]()
-
-    async def crowded(digest: bytes) -> Any:
-        found = await read(digest)
-        asked.append(digest)
-        if len(asked) < 5:
-            identity.sessions.heard(f"somebody else's {len(asked)}")
-            identity.administration.heard(f"somebody else {len(asked)}")
-        return found
-
-    monkeypatch.setattr(identity.api_tokens, "_read", crowded)
-
-    assert await identity.claims(token.token)
-    assert len(asked) == 1
-
-
-async def test_who_is_disabled_is_forgotten_alone_and_with_all_their_tokens(identity: Identity, alice: User) -> None:
-    (bob,) = await identity.accounts.add([("bob@example.org", "Bob")], "no hash")
-    for token in [await made(identity, each) for each in (alice, alice, bob)]:
-        await identity.claims(token.token)
-    tokens = identity.api_tokens
-
-    tokens.forget_person(alice.id)
-    assert [each.claims.user_id for each in tokens._known.values()] == [bob.id]
-    tokens.forget_person(bob.id)
-    assert [len(each) for each in (tokens._known, tokens._by_session, tokens._by_person)] == [0, 0, 0]
-
-
 async def test_what_is_remembered_is_bounded(
     identity: Identity, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,5 +231,4 @@ async def test_what_is_remembered_is_bounded(
     for token in [await made(identity, alice) for _ in range(3)]:
         await identity.claims(token.token)
 
-    tokens = identity.api_tokens
-    assert [len(tokens._known), len(tokens._by_session), len(tokens._by_person[alice.id])] == [2, 2, 2]
+    assert len(identity.api_tokens._known) == 2

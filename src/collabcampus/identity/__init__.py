@@ -1,6 +1,5 @@
 """Who people are: accounts, passwords, tokens and sessions; knows no HTTP and no Socket.IO."""
 
-import base64
 import hashlib
 import hmac
 import secrets
@@ -21,6 +20,7 @@ from collabcampus.identity.administration import DISABLED_CHANNEL, Administratio
 from collabcampus.identity.changes import Changes
 from collabcampus.identity.closing import Closing
 from collabcampus.identity.devices import Device, Devices
+from collabcampus.identity.digests import derived
 from collabcampus.identity.keys import KEYS_CHANNEL, SHORTEST_SECRET, Keyring, Keys
 from collabcampus.identity.letters import Letters
 from collabcampus.identity.mail import Nowhere
@@ -262,8 +262,7 @@ class Identity:
 
     def invitation_secret(self, invitation_id: str) -> str:
         """What an invitation's link has, made again whenever it is asked for; it is stored nowhere."""
-        made = hmac.digest(self._invitations, invitation_id.encode(), "sha256")
-        return base64.urlsafe_b64encode(made).decode().rstrip("=")
+        return derived(self._invitations, invitation_id)
 
     async def _resolve_invited(self, command: c.CreateInvitation) -> c.Command:
         assert command.invitation_id is not UNSET, "it has its id by now"

@@ -5,7 +5,7 @@ good, API tokens rest until the account is enabled again.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 from msgspec import Struct
@@ -47,7 +47,6 @@ class Administration:
 
     def __init__(self, database: Database, sessions: Sessions, security: SecurityLog) -> None:
         self._database, self._sessions, self._security = database, sessions, security
-        self._lately: dict[str, datetime] = {}
         self.on_disabled: list[Callable[[str], None]] = []
 
     async def require(self, user_id: str) -> None:
@@ -119,13 +118,10 @@ class Administration:
     async def load(self) -> None:
         """Hear who was disabled lately: whenever notifications may have been missed."""
         rows = await self._database.fetch(
-            "SELECT user_id, disabled_at FROM accounts WHERE disabled_at > now() - %s",
-            timedelta(seconds=ENDED_KEPT_S),
+            "SELECT user_id FROM accounts WHERE disabled_at > now() - %s", timedelta(seconds=ENDED_KEPT_S)
         )
-        before, self._lately = self._lately, dict[str, datetime](rows)
-        for user_id, disabled_at in self._lately.items():
-            if before.get(user_id) != disabled_at:  # they are told once, however often this looks
-                self.heard(user_id)
+        for (user_id,) in rows:
+            self.heard(user_id)
 
     def heard(self, user_id: str) -> None:
         """Somebody was disabled, on whichever node."""

@@ -8,7 +8,7 @@ import hashlib
 import re
 import secrets
 import time
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
@@ -72,13 +72,6 @@ class _Known(Struct, frozen=True):
     checked_at: float
 
 
-class _LookUp:
-    """One under way: whose end was heard since it began, sessions and people."""
-
-    def __init__(self) -> None:
-        self.heard: set[str] = set()
-
-
 _SHOWN = (
     "SELECT t.token_id, t.name, t.scopes, rfc3339(s.created_at), rfc3339(t.expires_at), "
     "CASE WHEN s.last_used_at > s.created_at THEN rfc3339(s.last_used_at) END "
@@ -92,9 +85,7 @@ class ApiTokens:
     def __init__(self, database: Database, sessions: Sessions, security: SecurityLog) -> None:
         self._database, self._sessions, self._security = database, sessions, security
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
-        self._by_session: dict[str, bytes] = {}
-        self._by_person: defaultdict[str, set[bytes]] = defaultdict(set)
-        self._under_way: set[_LookUp] = set()
+        self._forgotten = 0
         sessions.on_end.append(self.forget)
 
     async def make(
@@ -154,47 +145,29 @@ class ApiTokens:
 
     def forget(self, session_id: str) -> None:
         """A session has ended: if it is a token's, nobody comes in by it any more."""
-        self._say_ended(session_id)
-        if session_id in self._by_session:
-            self._forget(self._by_session[session_id])
+        self._forget(lambda claims: claims.session_id == session_id)
 
     def forget_person(self, user_id: str) -> None:
         """Somebody was disabled."""
-        self._say_ended(user_id)
-        for digest in tuple(self._by_person.get(user_id, ())):
-            self._forget(digest)
+        self._forget(lambda claims: claims.user_id == user_id)
 
-    def _say_ended(self, whose: str) -> None:
-        for each in self._under_way:
-            each.heard.add(whose)
+    def _forget(self, meant: Any) -> None:
+        self._forgotten += 1
+        for digest in [digest for digest, known in self._known.items() if meant(known.claims)]:
+            del self._known[digest]
 
     async def _look_up(self, digest: bytes) -> _Known:
-        """Ask the database; once more where its end was heard meanwhile, since the answer may be from before."""
+        """Ask the database; once more where something ended meanwhile, since the answer may be from before."""
         while True:
-            look_up, now = _LookUp(), time.monotonic()
-            self._under_way.add(look_up)
-            try:
-                claims = await self._read(digest)
-            finally:
-                self._under_way.discard(look_up)
-            if look_up.heard.isdisjoint((claims.session_id, claims.user_id)):
-                return self._remember(digest, _Known(claims, now))
-
-    def _remember(self, digest: bytes, known: _Known) -> _Known:
+            before, now = self._forgotten, time.monotonic()
+            known = _Known(await self._read(digest), now)
+            if before == self._forgotten:
+                break
         self._known[digest] = known
         self._known.move_to_end(digest)
-        self._by_session[known.claims.session_id] = digest
-        self._by_person[known.claims.user_id].add(digest)
         if len(self._known) > REMEMBERED:
-            self._forget(next(iter(self._known)))
+            self._known.popitem(last=False)
         return known
-
-    def _forget(self, digest: bytes) -> None:
-        claims = self._known.pop(digest).claims
-        del self._by_session[claims.session_id]
-        self._by_person[claims.user_id].discard(digest)
-        if not self._by_person[claims.user_id]:
-            del self._by_person[claims.user_id]
 
     async def _read(self, digest: bytes) -> Claims:
         rows = await self._database.fetch(

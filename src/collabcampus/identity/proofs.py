@@ -1,12 +1,12 @@
 """Mailed tokens: whoever has one reads the mail of an address. Single use, stored as hashes, over after a while."""
 
-import hashlib
 import secrets
 from datetime import timedelta
 from typing import Literal
 
 from msgspec import Struct
 
+from collabcampus.identity.digests import digest
 from collabcampus.identity.errors import BadMailedToken, TooManyMails, WrongPassword
 from collabcampus.log.database import Connection, Database
 
@@ -55,7 +55,7 @@ class Proofs:
             "since = CASE WHEN p.since > now() - interval '1 hour' THEN p.since ELSE now() END "
             "WHERE p.mails < %s OR p.since <= now() - interval '1 hour' RETURNING 1) "
             "SELECT EXISTS (SELECT FROM holder), EXISTS (SELECT FROM issued)",
-            *(user_id, password_hash, purpose, _digest(token), email, LIFE[purpose], MAILS_AN_HOUR),
+            *(user_id, password_hash, purpose, digest(token), email, LIFE[purpose], MAILS_AN_HOUR),
         )
         if not there:
             raise WrongPassword
@@ -65,7 +65,7 @@ class Proofs:
 
     async def check(self, token: str, purpose: Purpose) -> Proven:
         """What a token proves, which is good still afterwards. BadMailedToken otherwise."""
-        rows = await self._database.fetch(_GOOD, _digest(token), purpose)
+        rows = await self._database.fetch(_GOOD, digest(token), purpose)
         if not rows:
             raise BadMailedToken
         return Proven(*rows[0])
@@ -73,10 +73,10 @@ class Proofs:
     async def spend(self, connection: Connection, token: str, purpose: Purpose) -> Proven:
         """The same, in a transaction that uses it up and holds its account. BadMailedToken otherwise."""
         row = await (
-            await connection.execute(f"{_GOOD} FOR UPDATE OF a".encode(), (_digest(token), purpose))
+            await connection.execute(f"{_GOOD} FOR UPDATE OF a".encode(), (digest(token), purpose))
         ).fetchone()
         spent = await connection.execute(
-            "UPDATE proofs SET expires_at = '-infinity' WHERE digest = %s AND expires_at > now()", (_digest(token),)
+            "UPDATE proofs SET expires_at = '-infinity' WHERE digest = %s AND expires_at > now()", (digest(token),)
         )
         if row is None or not spent.rowcount:
             raise BadMailedToken
@@ -86,7 +86,3 @@ class Proofs:
 async def forget(connection: Connection, user_id: str) -> None:
     """Let all of a person's tokens be dead; how many were mailed is remembered."""
     await connection.execute("UPDATE proofs SET expires_at = '-infinity' WHERE user_id = %s", (user_id,))
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "replace")).digest()

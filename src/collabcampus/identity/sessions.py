@@ -1,8 +1,5 @@
 """Sessions: refresh tokens that are used once, and the end of a session heard on every node."""
 
-import base64
-import hashlib
-import hmac
 import secrets
 import time
 from collections import OrderedDict
@@ -12,6 +9,7 @@ from datetime import timedelta
 import structlog
 import uuid_utils
 
+from collabcampus.identity.digests import derived, digest
 from collabcampus.identity.errors import BadCredentials, BadRefreshToken
 from collabcampus.identity.security_log import REFRESH_TOKEN_REUSED, SESSION_ENDED, SecurityLog
 from collabcampus.log.database import Connection, Database
@@ -56,7 +54,7 @@ class Sessions:
             "begun AS (INSERT INTO sessions (session_id, user_id, user_agent) SELECT %s, user_id, %s FROM holder) "
             "INSERT INTO refresh_tokens (digest, session_id, expires_at) SELECT %s, %s, now() + %s FROM holder "
             "RETURNING 1",
-            user_id, password_hash, session_id, user_agent, _digest(token), session_id, REFRESH_LIFE,
+            user_id, password_hash, session_id, user_agent, digest(token), session_id, REFRESH_LIFE,
         )  # fmt: skip
         if not begun:
             raise BadCredentials
@@ -88,7 +86,7 @@ class Sessions:
             "FROM refresh_tokens AS t JOIN sessions AS s USING (session_id) JOIN accounts AS a USING (user_id) "
             "WHERE t.digest = %s AND t.expires_at > now() AND s.ended_at IS NULL AND a.disabled_at IS NULL "
             "FOR UPDATE OF t",
-            (self._grace, _digest(token)),
+            (self._grace, digest(token)),
         )
         row = await result.fetchone()
         if row is None:
@@ -98,10 +96,10 @@ class Sessions:
         return user_id, session_id, used, used and (too_late or not self._grace)
 
     async def _replace(self, connection: Connection, session_id: str, token: str, successor: str) -> None:
-        await connection.execute("UPDATE refresh_tokens SET used_at = now() WHERE digest = %s", (_digest(token),))
+        await connection.execute("UPDATE refresh_tokens SET used_at = now() WHERE digest = %s", (digest(token),))
         await connection.execute(
             "INSERT INTO refresh_tokens (digest, session_id, expires_at) VALUES (%s, %s, now() + %s)",
-            (_digest(successor), session_id, REFRESH_LIFE),
+            (digest(successor), session_id, REFRESH_LIFE),
         )
         await connection.execute("UPDATE sessions SET last_used_at = now() WHERE session_id = %s", (session_id,))
 
@@ -147,8 +145,7 @@ class Sessions:
             self._ended.popitem(last=False)
 
     def _successor(self, token: str) -> str:
-        mac = hmac.digest(self.secret, b"refresh " + token.encode("utf-8", "replace"), "sha256")
-        return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+        return derived(self.secret, f"refresh {token}")
 
 
 async def end_sessions(
@@ -173,7 +170,3 @@ async def end_sessions(
 
 def _ending(session_id: str, reason: str) -> tuple[str, str, str, str]:
     return reason, session_id, SESSIONS_CHANNEL, session_id
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
