@@ -29,10 +29,28 @@ CREATE INDEX security_log_by_time ON security_log (at);
 CREATE INDEX security_log_by_kind ON security_log (kind, entry);
 CREATE INDEX security_log_by_person ON security_log (user_id, entry);
 
+-- Nobody edits it, its owner neither: changing it raises, in a session that plays a replica too. The one thing that
+-- takes entries away says so for as long as it runs.
+CREATE FUNCTION refuse_forgetting() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND current_setting('collabcampus.forgetting', true) = 'on' THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'the security log is immutable: %', TG_OP
+        USING ERRCODE = 'CC001', HINT = 'What is old is taken away by forget_security_log.';
+END $$;
+
+CREATE TRIGGER immutable_row BEFORE UPDATE OR DELETE ON security_log
+    FOR EACH ROW EXECUTE FUNCTION refuse_forgetting();
+CREATE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON security_log
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_forgetting();
+ALTER TABLE security_log ENABLE ALWAYS TRIGGER immutable_row;
+ALTER TABLE security_log ENABLE ALWAYS TRIGGER immutable;
+
 -- Lets go of what is older than `kept`, some at a time; how many. What is younger than 90 days stays whoever asks:
 -- nobody who works as the app wipes their traces away.
 CREATE FUNCTION forget_security_log(kept interval) RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp SET collabcampus.forgetting = 'on'
 BEGIN ATOMIC
     WITH gone AS (
         DELETE FROM security_log WHERE entry IN (

@@ -3,7 +3,7 @@
 
 CREATE TABLE keys (
     kid text PRIMARY KEY,
-    secret bytea NOT NULL,
+    secret bytea NOT NULL CHECK (octet_length(secret) >= 32),
     created_at timestamptz NOT NULL DEFAULT now(),
     signs_from timestamptz NOT NULL,
     retires_at timestamptz

@@ -21,6 +21,8 @@ READY = "collabcampus ready on "
 READY_WITHIN_S = 60
 STOPPED_WITHIN_S = 20
 PASSWORD = "a long enough password"
+IN_PRODUCTION = {"COLLABCAMPUS_MAIL": mailed.URL, "COLLABCAMPUS_LINKS_TO": "https://campus.example"}
+"""What a server needs beside `--production`."""
 
 
 class Server:

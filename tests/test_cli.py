@@ -78,7 +78,7 @@ def test_a_weak_secret_is_refused_in_words(module_database_url: str, monkeypatch
     monkeypatch.setenv("COLLABCAMPUS_SECRET", "short")
     failed = run("serve", "--port", "0", "--database-url", module_database_url)
 
-    assert failed.returncode == 1
+    assert failed.returncode == 2
     assert "32 bytes" in failed.stderr
     assert "Traceback" not in failed.stderr
 
@@ -101,11 +101,13 @@ def test_a_demo_fills_the_database_and_its_tokens_work(server: Server, module_da
 
 def test_a_person_added_can_sign_in(server: Server, module_database_url: str) -> None:
     added = run(
-        "user", "add", "dan@example.org", "Dan", "--password", "a long enough password",
-        "--database-url", module_database_url,
+        "user", "add", "dan@example.org", "Dan", "--password-stdin", "--database-url", module_database_url,
+        given="a long enough password\nand what is not read\n",
     )  # fmt: skip
     answer = httpx.post(f"{server.url}/login", json={"email": "dan@example.org", "pwd": "a long enough password"})
 
+    nobody = run("user", "add", "eve@example.org", "Eve", "--database-url", module_database_url)
+    assert (nobody.returncode, "--password-stdin" in nobody.stderr) == (2, True)
     assert answer.json()["user"]["id"] == added.stdout.strip()
     bearer = {"Authorization": f"Bearer {answer.json()['token']}"}
     assert httpx.get(f"{server.url}/me", headers=bearer).json()["verified"] is True, "the operator knows"

@@ -136,7 +136,7 @@ const returned = new Promise((heard) => recovering.once("presence", heard));
 recovering.io.engine.close();
 console.log("there again:", (await returned).online.length, recovering.recovered);
 await forgot("demo@collabcampus.example");
-const wrong = await verify("#token=abc").catch((error) => error.message);
+const wrong = await verify("#token=abc", "not the password").catch((error) => error.message);
 await post("/login", { email: "demo@collabcampus.example", pwd: "campus demo 2026" });
 await signOutThere((await devices())[0]);
 await signOutElsewhere();

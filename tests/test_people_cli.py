@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 import structlog
 from typer.testing import CliRunner
@@ -45,7 +46,7 @@ def told(run: Run) -> Run:
 def test_people_are_administered_beside_a_running_server(server: Server, told: Run) -> None:
     boss = told("user", "add", "boss@example.org", "Boss", "--admin", "--password", PASSWORD)
     assert boss | {"userId": ""} == {"userId": "", "email": "boss@example.org", "name": "Boss", "admin": True}
-    alice = Person(server.url, "Alice")
+    alice = Person(server.url, "Alice").verified()
     token = told("token", "add", alice.email, "--name", "nightly", "--scope", "write", "--days", "3")
     assert (token["scopes"], token["name"]) == (["read", "write"], "nightly")
     sockets = [RawSocket(server.url, each) for each in (alice.token, token["token"])]
@@ -62,6 +63,26 @@ def test_people_are_administered_beside_a_running_server(server: Server, told: R
     assert told("user", "end-sessions", alice.email) == {"ended": 1}
 
 
+def test_whoever_is_added_is_not_signed_in_and_the_log_says_that_the_command_line_did_it(
+    run: Run, told: Run, module_database_url: str
+) -> None:
+    person = told("user", "add", "carol@example.org", "Carol", "--password", PASSWORD)["userId"]
+    told("user", "promote", "carol@example.org")
+    token = told("token", "add", "carol@example.org", "--name", "nightly")["tokenId"]
+    assert run("keys", "rotate")[0] == 0
+
+    with psycopg.connect(module_database_url) as written:
+        sessions = written.execute("SELECT session_id::text FROM sessions WHERE user_id = %s", (person,)).fetchall()
+        entries = written.execute(
+            "SELECT kind, detail->>'by' FROM security_log WHERE user_id = %s OR kind = 'key_rotated' ORDER BY entry",
+            (person,),
+        ).fetchall()
+    assert sessions == [(token,)]
+    assert entries == [
+        (kind, "command line") for kind in ("registered", "person_promoted", "api_token_made", "key_rotated")
+    ]
+
+
 def test_a_token_is_printed_once_and_is_in_no_log_line(server: Server, run: Run) -> None:
     alice = Person(server.url, "Alice")
 
@@ -75,6 +96,19 @@ def test_a_token_is_printed_once_and_is_in_no_log_line(server: Server, run: Run)
     assert run("token", "revoke", alice.email, token_id)[0] == 0
     assert socket.closed_within(1.0)
     assert run("token", "list", alice.email)[1] == "none\n"
+
+
+def test_an_operator_acts_on_whoever_has_not_verified_the_address_but_makes_them_no_administrator(
+    server: Server, told: Run, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = Person(server.url, "Alice")
+    for setting in ("true", "false"):
+        monkeypatch.setenv("COLLABCAMPUS_VERIFIED_ADDRESSES", setting)
+        status, _, errors = run("user", "promote", alice.email)
+        assert (status, "person_not_verified" in errors) == (1, True)
+    monkeypatch.setenv("COLLABCAMPUS_VERIFIED_ADDRESSES", "true")
+    assert told("user", "end-sessions", alice.email) == {"ended": 1}
+    assert told("user", "disable", alice.email)["disabled"]
 
 
 def test_what_cannot_be_done_is_said_in_words(run: Run, server: Server) -> None:

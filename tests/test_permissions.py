@@ -261,7 +261,8 @@ def test_a_call_over_http_is_answered_as_the_table_says(people: People, server: 
 @pytest.mark.parametrize("scope", ["read", "write"])
 def test_an_api_token_does_what_its_scope_says_in_every_call(people: People, scope: str) -> None:
     world, person = World(people), people["outsider"]
-    made = person.http.post("/api/me/tokens", json={"name": "a script", "scopes": [scope]}).json()
+    asked = {"name": "a script", "scopes": [scope], "password": PASSWORD}
+    made = person.http.post("/api/me/tokens", json=asked).json()
     for call in described():
         answer = requested(call, world, person, signed_in=True, token=made["token"])
         allowed = call.operation not in NEVER_BY_API_TOKEN and (scope == "write" or call.method == "GET")
@@ -288,7 +289,7 @@ def requested(
 
 def an_api_token(person: Person) -> str:
     """The id of one of the person's own."""
-    answer = person.http.post("/api/me/tokens", json={"name": "doomed", "scopes": ["read"]})
+    answer = person.http.post("/api/me/tokens", json={"name": "doomed", "scopes": ["read"], "password": PASSWORD})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["tokenId"])
 
@@ -315,7 +316,7 @@ USED_UP = (
 BODIES: dict[str, Sample] = {
     "forgotPassword": lambda w, p: {"email": p.email},
     "resetPassword": lambda w, p: {"token": mailed_token(p, "resetPassword"), "password": PASSWORD},
-    "verifyEmail": lambda w, p: {"token": mailed_token(p, "verifyEmail")},
+    "verifyEmail": lambda w, p: {"token": mailed_token(p, "verifyEmail"), "password": PASSWORD},
     "endSession": lambda w, p: {"sessionId": other_session(p)},
     "changePassword": lambda w, p: {"currentPassword": PASSWORD, "password": "another long password"},
     "changeEmail": lambda w, p: {"email": f"new-{p.email}", "password": PASSWORD},
@@ -328,7 +329,7 @@ BODIES: dict[str, Sample] = {
     "markChatRead": lambda w, p: {"position": 1},
     "markNotificationsRead": lambda w, p: {"ids": []},
     "search": lambda w, p: {"q": "Dig"},
-    "makeApiToken": lambda w, p: {"name": "a script", "scopes": ["read"]},
+    "makeApiToken": lambda w, p: {"name": "a script", "scopes": ["read"], "password": PASSWORD},
     "revokeApiToken": lambda w, p: {"tokenId": an_api_token(p)},
     "changePerson": lambda w, p: {"userId": w.people.guest.user_id, "disabled": False},
     "endSessions": lambda w, p: {"userId": w.people.guest.user_id},

@@ -1,21 +1,25 @@
 """Production mode refuses to start with what is for development alone, and says what to do instead."""
 
+import asyncio
 import secrets
 
 import pytest
 
+from collabcampus import demo
 from collabcampus import settings as config
+from collabcampus.app import Application
 from collabcampus.production import require_production
 from collabcampus.settings import BadSetting
+from running import IN_PRODUCTION
 from test_cli import run
 
 RANDOM = (secrets.token_hex(16), secrets.token_hex(32), secrets.token_urlsafe(32), secrets.token_urlsafe(64))
 
 
-def refused(environ: dict[str, str], *, demo: bool = False) -> str:
+def refused(environ: dict[str, str], *, with_demo: bool = False) -> str:
     """Why it does not start; empty where it does."""
     try:
-        require_production(config.load({"COLLABCAMPUS_PRODUCTION": "1", **environ}), demo=demo)
+        require_production(config.load({"COLLABCAMPUS_PRODUCTION": "1", **IN_PRODUCTION, **environ}), demo=with_demo)
     except BadSetting as error:
         return str(error)
     return ""
@@ -28,6 +32,7 @@ def refused(environ: dict[str, str], *, demo: bool = False) -> str:
         ({"COLLABCAMPUS_SECRET": "s" * 64}, "no random one"),
         ({"COLLABCAMPUS_SECRET": "0123456789" * 5}, "no random one"),
         ({"COLLABCAMPUS_SECRET": "abcdefghijklmnopqrstuvwxyz0123456789"}, "no random one"),
+        ({"COLLABCAMPUS_SECRET": "1q2w3e4r5t6y7u8i9o0p[AZSXDCFVGBHNJMK"}, "no random one"),
         ({"COLLABCAMPUS_SECRET": "please-change-me-please-change-me-1"}, "looks like an example"),
         ({"COLLABCAMPUS_SECRET": "Your-256-bit-Key-goes-here-Z8x2Kq9"}, "looks like an example"),
         ({"COLLABCAMPUS_SECRET": RANDOM[2], "COLLABCAMPUS_OLD_SECRETS": f"{RANDOM[3]},{'o' * 40}"}, "no random one"),
@@ -35,6 +40,11 @@ def refused(environ: dict[str, str], *, demo: bool = False) -> str:
         ({"COLLABCAMPUS_ORIGINS": "https://campus.example,https://*.campus.example"}, "one by one"),
         ({"COLLABCAMPUS_ORIGINS": "http://campus.example"}, "not https"),
         ({"COLLABCAMPUS_ORIGINS": "null"}, "not https"),
+        ({"COLLABCAMPUS_MAIL": ""}, "COLLABCAMPUS_MAIL is not set"),
+        ({"COLLABCAMPUS_LINKS_TO": ""}, "COLLABCAMPUS_LINKS_TO is not set"),
+        ({"COLLABCAMPUS_LINKS_TO": "http://campus.example"}, "COLLABCAMPUS_LINKS_TO is not https"),
+        ({"COLLABCAMPUS_OPENID_REDIRECTS": "https://campus.example/in,http://campus.example/in"}, "not https"),
+        ({"COLLABCAMPUS_LOGIN_RATE": "0"}, "without end"),
     ],
 )
 def test_what_is_weak_is_refused_in_words(environ: dict[str, str], words: str) -> None:
@@ -67,7 +77,44 @@ def test_old_secrets_without_a_secret_are_a_mistake() -> None:
 
 
 def test_there_is_no_demo() -> None:
-    assert "no demo" in refused({}, demo=True)
+    assert "no demo" in refused({}, with_demo=True)
+
+
+def test_people_are_found_by_verified_addresses_unless_it_is_set_otherwise() -> None:
+    assert config.load({}).verified_addresses is False
+    assert config.load({"COLLABCAMPUS_PRODUCTION": "1"}).verified_addresses is True
+    other = {"COLLABCAMPUS_PRODUCTION": "1", "COLLABCAMPUS_VERIFIED_ADDRESSES": "false"}
+    assert config.load(other).verified_addresses is False
+
+
+@pytest.mark.anyio
+async def test_a_demo_of_before_keeps_production_from_starting_until_nobody_can_sign_in_to_it(
+    application: Application,
+) -> None:
+    await demo.require_gone(application)
+    await demo.ensure(application)
+    (filled,) = (await demo.fill(application, 1, 1, 0)).users
+    user = await application.identity.find(demo.EMAIL)
+    assert user
+
+    for user_id in (user.id, filled.user_id):
+        with pytest.raises(BadSetting, match="the password that everybody knows"):
+            await demo.require_gone(application)
+        await application.identity.administration.change(user_id, None, disabled=True)
+    await demo.require_gone(application)
+
+
+@pytest.mark.anyio
+async def test_serving_in_production_looks_for_it(
+    application: Application, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await demo.ensure(application)
+    for name, value in IN_PRODUCTION.items():
+        monkeypatch.setenv(name, value)
+    told = await asyncio.to_thread(run, "serve", "--production", "--port", "0", "--database-url", database_url)
+
+    assert (told.returncode, told.stdout) == (2, "")
+    assert f"{demo.EMAIL} has the password that everybody knows" in " ".join(told.stderr.split())
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,14 @@ def test_a_secret_is_not_shown() -> None:
         ([{**CAMPUS, "issuer": "http://id.campus.example"}], "an issuer is an https address"),
         ([{**CAMPUS, "issuer": "https://id.campus.example/?a=b"}], "an issuer is an https address"),
         ([{**CAMPUS, "issuer": "id.campus.example"}], "an issuer is an https address"),
+        ([{**CAMPUS, "issuer": "https://id.campus.example /realms"}], "no blanks"),
+        ([{**CAMPUS, "issuer": "https://id.campus.example/\0"}], "no blanks"),
+        ([{**CAMPUS, "issuer": "https://id.campus.example\n/realms"}], "no blanks"),
+        ([{**CAMPUS, "issuer": "https://somebody@id.campus.example"}], "no user"),
+        ([{**CAMPUS, "issuer": "https://id.campus.example:70000"}], "no port"),
+        ([{**CAMPUS, "issuer": "https://id.campus.example:0"}], "no port"),
+        ([{**CAMPUS, "domains": ["@campus.example"]}], "behind the @"),
+        ([{**CAMPUS, "domains": ["campus.example", "somebody@campus.example"]}], "behind the @"),
         ([{**CAMPUS, "scopes": ["email"]}], "the scopes must have openid among them"),
         ([{**CAMPUS, "roles": {"staff": [{"projectId": PROJECT, "role": "boss"}]}}], "roles"),
         ([{**CAMPUS, "roles": {"staff": [{"projectId": "1", "role": "editor"}]}}], "projectId"),
@@ -87,6 +95,16 @@ def test_what_is_wrong_is_said_and_no_secret_with_it(setting: object, said: str)
 
     assert said in str(refused.value)
     assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize("before", ["'", '"', "\ufeff", "openid="])
+@pytest.mark.parametrize("line", ["", "\n"])
+def test_json_that_is_taken_for_a_path_is_not_shown(before: str, line: str) -> None:
+    with pytest.raises(BadSetting, match="it does not begin as JSON does") as refused:
+        openid(before + line + json.dumps([CAMPUS]))
+
+    for shown in (SECRET, "boards", "campus"):
+        assert shown not in str(refused.value)
 
 
 def test_an_issuer_on_this_machine_needs_no_https() -> None:

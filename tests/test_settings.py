@@ -16,9 +16,17 @@ from collabcampus.settings import BadSetting, Settings, load, unknown
         ("PROXIES", "*"),
         ("PROXIES", "127.0.0.1,proxy.example"),
         ("PROXIES", "10.0.0.0/33"),
+        ("PROXIES", "0.0.0.0/0"),
+        ("PROXIES", "127.0.0.1,::/0"),
+        ("PROXIES", "0.0.0.0/1,128.0.0.0/1"),
+        ("OPENID_REDIRECTS", "*"),
+        ("OPENID_REDIRECTS", "https://campus.example/in,https://*.campus.example/in"),
+        ("ORIGINS", "https://campus.example/"),
+        ("ORIGINS", "http://localhost:3000,https://campus.example/boards"),
+        ("ORIGINS", "https://somebody@campus.example"),
     ],
 )
-def test_a_limit_or_a_proxy_that_cannot_be_meant_is_refused_by_name(name: str, value: str) -> None:
+def test_what_cannot_be_meant_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(BadSetting, match=name.lower()):
         load({f"COLLABCAMPUS_{name}": value})
 
@@ -73,6 +81,7 @@ def test_a_wrong_setting_is_refused_by_its_name(name: str, value: str) -> None:
         load({f"COLLABCAMPUS_{name}": value})
 
     assert name.lower() in str(refused.value)
+    assert "regex" not in str(refused.value)
     assert "secret" not in str(refused.value)
 
 
@@ -85,3 +94,12 @@ def test_a_variable_that_is_no_setting_is_found_and_every_setting_is_one() -> No
         "COLLABCAMPUS_COMAND_RATE",
         "COLLABCAMPUS_data",
     ]
+
+
+def test_a_wrong_shape_is_told_what_is_taken_instead() -> None:
+    for name, said in (
+        ("REGISTRATION", "open, closed, invitation, or domains"),
+        ("MAIL", "smtp://user:password@host"),
+    ):
+        with pytest.raises(BadSetting, match=said):
+            load({f"COLLABCAMPUS_{name}": "nonsense"})

@@ -24,7 +24,7 @@ from psycopg.conninfo import make_conninfo
 
 from collabcampus.domain.errors import Busy
 from collabcampus.embedded import Cluster, find_binaries
-from collabcampus.http import api
+from collabcampus.http import api, mailed_pages
 from collabcampus.http.documents import published
 from collabcampus.http.door import Door
 from collabcampus.http.security_headers import SecurityHeaders
@@ -231,6 +231,7 @@ class Application:
         documents = [
             published("/schema/asyncapi.json", "application/json", described.as_json),
             published("/schema/sockets", "text/html", lambda _: manual.page()),
+            *mailed_pages.pages(),
         ]
         return api.build(
             door,
@@ -247,8 +248,8 @@ class Application:
             self.projects.hint(project_id, position)
 
     async def _heal(self) -> None:
+        await self.identity.heal()
         with suppress(Busy):
-            await self.identity.heal()
             await self.projects.heal()
         self.presence.tick()
 

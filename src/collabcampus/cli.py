@@ -142,7 +142,7 @@ def main() -> None:
 
 async def _serve(settings: config.Settings, with_demo: bool) -> None:
     async with root.running(settings) as application:
-        demo_project = await demo_data.ensure(application) if with_demo else None
+        demo_project = await _demo(application, with_demo)
         await root.serve(application, partial(_tell_ready, demo_project))
 
 
@@ -150,11 +150,21 @@ async def _supervise(settings: config.Settings, with_demo: bool) -> None:
     async with root.postgres(settings) as conninfo:
         await migrate(conninfo)
         async with root.Application(settings, conninfo).running() as application:
-            demo_project = await demo_data.ensure(application) if with_demo else None
+            demo_project = await _demo(application, with_demo)
         listening = root.listen(settings.host, settings.port)
         ready = partial(_tell_ready, demo_project, root.address(listening))
         settings = msgspec.structs.replace(settings, links_to=settings.links_to or root.address(listening))
         await supervisor.serve(supervisor.Supervisor(settings, conninfo, listening), ready, root.STOP_SIGNALS)
+
+
+async def _demo(application: root.Application, wanted: bool) -> str | None:
+    """The demo's project where one is wanted; in production, fail where one of before still lets people in."""
+    if application.settings.production:
+        try:
+            await demo_data.require_gone(application)
+        except config.BadSetting as error:
+            fail(str(error), MISUSE)
+    return await demo_data.ensure(application) if wanted else None
 
 
 def _tell_ready(demo_project: str | None, address: str) -> None:

@@ -10,6 +10,7 @@ from collabcampus.domain.errors import Unavailable
 from collabcampus.domain.project import Actor, Project, initial, merge
 from collabcampus.identity.errors import EmailTaken
 from collabcampus.log.append import Decided, Writes, append
+from collabcampus.settings import BadSetting
 
 PASSWORD = "campus demo 2026"  # noqa: S105 - for demos, and printed # nosec B105
 EMAIL = "demo@collabcampus.example"
@@ -82,6 +83,22 @@ async def ensure(application: Application) -> str:
         for title, status in _TASKS:
             await projects.submit(c.CreateTask(title, status=status), actor, project_id)
     return project_id
+
+
+async def require_gone(application: Application) -> None:
+    """BadSetting while a demo's account can be signed in to with the password that everybody knows."""
+    rows = await application.database.fetch(
+        "SELECT password_hash, min(email), count(*) FROM accounts WHERE email LIKE %s AND disabled_at IS NULL "
+        "GROUP BY 1",
+        f"demo%@{EMAIL.partition('@')[2]}",
+    )
+    for hashed, email, count in rows:
+        if await application.identity.has_hash(PASSWORD, hashed):
+            others = f" and {count - 1} more of the demo have" if count > 1 else " has"
+            raise BadSetting(
+                f"{email}{others} the password that everybody knows: disable them (`collabcampus user disable`), or "
+                "start production with a database that never had a demo"
+            )
 
 
 async def fill(application: Application, users: int, projects: int, tasks: int) -> Demo:

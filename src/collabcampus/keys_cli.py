@@ -1,6 +1,7 @@
 """The command line's part about the keys that sign access tokens."""
 
 from functools import partial
+from typing import Annotated
 
 import msgspec
 import typer
@@ -8,28 +9,45 @@ import typer
 from collabcampus import app as root
 from collabcampus import settings as config
 from collabcampus.identity.keys import Keys, Listed
-from collabcampus.identity.security_log import KEY_ROTATED, SecurityLog
+from collabcampus.identity.security_log import COMMAND_LINE, KEY_ROTATED, SecurityLog
 from collabcampus.log.database import Database
 from collabcampus.log.migrate import migrate
 from collabcampus.terminal import MISUSE, Data, Json, Url, fail, run, settings_of
+
+Rotation = dict[str, float] | None
+"""Times that `Keys.rotate` takes; None where nothing is rotated."""
 
 key_commands = typer.Typer(no_args_is_help=True, help="The keys that sign access tokens.")
 
 
 @key_commands.command(name="rotate")
-def keys_rotate(data: Data = None, database_url: Url = None, as_json: Json = False) -> None:
+def keys_rotate(
+    retire_now: Annotated[
+        bool,
+        typer.Option(
+            "--retire-now",
+            help="A key has leaked: the new one signs and all others end at once. Access tokens are refused within "
+            "seconds; refresh tokens go on, and clients get new ones by them.",
+        ),
+    ] = False,
+    data: Data = None,
+    database_url: Url = None,
+    as_json: Json = False,
+) -> None:
     """Make a key that signs in ten seconds, when every node knows it; those before it verify for two hours more.
 
-    Nobody is signed out and no request refused. With COLLABCAMPUS_SECRET the keys are yours: exit 2.
+    Nobody is signed out and no request refused. Upgrade every node first: one of before there was this knows one key
+    alone. With COLLABCAMPUS_SECRET the keys are yours: exit 2.
     """
     settings = settings_of(data=data, database_url=database_url)
     if settings.secret:
         fail(
             "COLLABCAMPUS_SECRET signs. To rotate it, restart every node three times: with the new one among "
-            "COLLABCAMPUS_OLD_SECRETS; with the two swapped; after an hour, without the old one",
+            "COLLABCAMPUS_OLD_SECRETS; with the two swapped; after an hour, without the old one. One that has leaked "
+            "is left out at once",
             MISUSE,
         )
-    run(partial(_keys, settings, as_json, rotate=True))
+    run(partial(_keys, settings, as_json, rotation={"announced": 0, "kept": 0} if retire_now else {}))
 
 
 @key_commands.command(name="list")
@@ -38,7 +56,7 @@ def keys_list(data: Data = None, database_url: Url = None, as_json: Json = False
     run(partial(_keys, settings_of(data=data, database_url=database_url), as_json))
 
 
-async def _keys(settings: config.Settings, as_json: bool, *, rotate: bool = False) -> None:
+async def _keys(settings: config.Settings, as_json: bool, *, rotation: Rotation = None) -> None:
     async with root.postgres(settings) as conninfo:
         await migrate(conninfo)
         database = Database(conninfo, most=1)
@@ -46,17 +64,17 @@ async def _keys(settings: config.Settings, as_json: bool, *, rotate: bool = Fals
         try:
             keys = Keys(database)
             await keys.open()
-            listed = [await _rotated(keys, database)] if rotate else await keys.listed()
+            listed = await keys.listed() if rotation is None else [await _rotated(keys, database, rotation)]
         finally:
             await database.close()
     if as_json:
-        typer.echo(msgspec.json.encode(listed[0] if rotate else listed).decode())
+        typer.echo(msgspec.json.encode(listed if rotation is None else listed[0]).decode())
     else:
         typer.echo("\n".join(each.line() for each in listed))
 
 
-async def _rotated(keys: Keys, database: Database) -> Listed:
+async def _rotated(keys: Keys, database: Database, rotation: dict[str, float]) -> Listed:
     async with SecurityLog(database).running() as security:
-        made = await keys.rotate()
-        security.record(KEY_ROTATED, kid=made.kid)
+        made = await keys.rotate(**rotation)
+        security.record(KEY_ROTATED, kid=made.kid, by=COMMAND_LINE)
     return made

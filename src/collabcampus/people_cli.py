@@ -3,6 +3,7 @@
 It works beside a running server, which hears of it at once.
 """
 
+import sys
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Annotated
@@ -14,8 +15,9 @@ from collabcampus import app as root
 from collabcampus.identity import Identity, User
 from collabcampus.identity.administration import Person
 from collabcampus.identity.api_tokens import MOST_DAYS, USUAL_DAYS, ApiToken, Scope
-from collabcampus.identity.errors import PersonNotFound
-from collabcampus.terminal import Data, Json, Url, run, settings_of, tell
+from collabcampus.identity.errors import PersonNotFound, PersonNotVerified
+from collabcampus.identity.security_log import COMMAND_LINE
+from collabcampus.terminal import MISUSE, Data, Json, Url, fail, run, settings_of, tell
 
 PAGE = 1_000
 
@@ -50,16 +52,24 @@ class Added(Struct, rename="camel"):
 def _with_identity(work: Work, database_url: str | None, data: object) -> None:
     async def working() -> None:
         async with root.running(settings_of(data=data, database_url=database_url)) as application:
+            application.identity.security.by = COMMAND_LINE
             await work(application.identity)
 
     run(working)
 
 
 async def _known(identity: Identity, email: str) -> User:
-    user = await identity.find(email)
+    """Whoever is registered with this address, whether they have verified it or not: an operator acts on both."""
+    user = await identity.accounts.find(email)
     if user is None:
         raise PersonNotFound
     return user
+
+
+async def _require_verified(identity: Identity, user: User) -> None:
+    """PersonNotVerified for whoever may have registered with another's address."""
+    if not (await identity.account(user.id)).verified:
+        raise PersonNotVerified
 
 
 @user_commands.command(name="add")
@@ -67,8 +77,12 @@ def user_add(
     email: str,
     name: str,
     password: Annotated[
-        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="12 to 128 characters.")
-    ],
+        str | None,
+        typer.Option(help="12 to 128 characters; others may see it here: leave it away, and a terminal asks for it."),
+    ] = None,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password, one line, from standard input.")
+    ] = False,
     admin: Annotated[
         bool, typer.Option("--admin", help="Make them an administrator: the first one comes so.")
     ] = False,
@@ -77,14 +91,24 @@ def user_add(
     as_json: Json = False,
 ) -> None:
     """Register somebody, whose address is taken for verified; prints their id."""
+    given = password if password is not None and not password_stdin else _password(from_input=password_stdin)
 
     async def work(identity: Identity) -> None:
-        user = (await identity.register(email, name, password, "command line", verified=True)).user
+        user = await identity.enrol(email, name, given)
         if admin:
             await identity.administration.change(user.id, None, admin=True)
         tell(Added(user.id, user.email, user.name, admin), user.id, as_json=as_json)
 
     _with_identity(work, database_url, data)
+
+
+def _password(*, from_input: bool) -> str:
+    """From the terminal, unseen and twice; or from standard input, one line."""
+    if from_input:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        fail("there is no terminal to ask for a password: --password-stdin reads it", MISUSE)
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
 @user_commands.command(name="list")
@@ -117,6 +141,8 @@ def _changes(name: str, says: str, *, admin: bool | None = None, disabled: bool 
     def command(email: Email, data: Data = None, database_url: Url = None, as_json: Json = False) -> None:
         async def work(identity: Identity) -> None:
             user = await _known(identity, email)
+            if admin:
+                await _require_verified(identity, user)
             person = await identity.administration.change(user.id, None, admin=admin, disabled=disabled)
             tell(person, _line(person), as_json=as_json)
 
@@ -125,7 +151,7 @@ def _changes(name: str, says: str, *, admin: bool | None = None, disabled: bool 
 
 _changes("disable", "Keep somebody out: sessions end at once, sockets are closed, API tokens rest.", disabled=True)
 _changes("enable", "Let somebody in again: they sign in anew, their API tokens work as before.", disabled=False)
-_changes("promote", "Make somebody an administrator.", admin=True)
+_changes("promote", "Make somebody an administrator, whose address is verified.", admin=True)
 _changes("demote", "Make somebody an administrator no longer; the last one stays.", admin=False)
 
 

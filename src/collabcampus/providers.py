@@ -1,6 +1,7 @@
 """Identity providers, as the setting `COLLABCAMPUS_OPENID` has them: JSON, or the path of a JSON or TOML file."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,6 +44,10 @@ class Provider(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
         issuer = urlsplit(self.issuer)
         if not is_private(self.issuer) or issuer.query or issuer.fragment:
             raise ValueError("an issuer is an https address (http on this machine alone) with no query")
+        if not _is_plain(self.issuer):
+            raise ValueError("an issuer has no blanks, no user before its host and no port that there cannot be")
+        if any(re.search(r"[@\s]", each) for each in self.domains):
+            raise ValueError("domains are what stands behind the @ of an address")
         if "openid" not in self.scopes:
             raise ValueError("the scopes must have openid among them")
 
@@ -53,6 +58,10 @@ class Provider(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
         return [("name", self.name), ("issuer", self.issuer)]  # the secret is nobody's business
 
 
+_NO_FILE = "openid: it does not begin as JSON does, and as the path of a file it cannot be read"
+"""The value itself is not shown: JSON that was quoted once too often, or has a mark before it, is full of secrets."""
+
+
 def is_private(url: str) -> bool:
     """Whether nobody can listen on the way there: https, or a server on this machine."""
     parts = urlsplit(url)
@@ -61,15 +70,24 @@ def is_private(url: str) -> bool:
     )
 
 
+def _is_plain(url: str) -> bool:
+    """Whether there is nothing in it that one reader takes for something else than another."""
+    parts = urlsplit(url)
+    try:
+        return url.isprintable() and " " not in url and "@" not in parts.netloc and parts.port != 0
+    except ValueError:
+        return False
+
+
 def read(setting: str) -> Any:
     """The list of providers in the setting, as plain data. ValueError that says what cannot be read."""
     if setting.lstrip().startswith(("[", "{")):
         return _listed(_parsed(json.loads, setting))
-    path = Path(setting)
     try:
+        path = Path(setting)
         text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"openid: {path} cannot be read: {type(error).__name__}") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{_NO_FILE}: {type(error).__name__}") from None
     return _listed(_parsed(tomllib.loads if path.suffix == ".toml" else json.loads, text))
 
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 from platformdirs import user_data_path
 
-from collabcampus import providers
+from collabcampus import providers, settings_checks
 from collabcampus.providers import Provider
 
 PREFIX = "COLLABCAMPUS_"
@@ -140,7 +140,7 @@ class Settings(Struct, frozen=True):
     )
     links_to: Annotated[
         Annotated[str, Meta(pattern=PAGES)] | None,
-        Meta(description="The frontend's address, which mailed links lead to; the server's own unless set"),
+        Meta(description="The frontend's address, which mailed links lead to; pages of the server's own unless set"),
     ] = None
     registration: Annotated[
         str,
@@ -151,7 +151,8 @@ class Settings(Struct, frozen=True):
         ),
     ] = "open"
     verified_addresses: Annotated[
-        bool, Meta(description="Find people by addresses alone that they have verified")
+        bool,
+        Meta(description="Find people by addresses alone that they have verified; in production true unless set"),
     ] = False
 
     def __post_init__(self) -> None:
@@ -159,6 +160,7 @@ class Settings(Struct, frozen=True):
             raise ValueError(f"command_burst is 0 or at least {LEAST_BURST}")
         if len({each.name for each in self.openid}) < len(self.openid):
             raise ValueError("openid: two providers have the same name")
+        settings_checks.require_meant(self.origins, self.openid_redirects, self.proxies)
 
     def __repr__(self) -> str:
         return f"Settings(host={self.host!r}, port={self.port}, data={str(self.data)!r})"  # no secret, no password
@@ -192,12 +194,16 @@ def load(environ: Mapping[str, str] = os.environ, **options: Any) -> Settings:
             given["openid"] = providers.read(given["openid"])
         settings = msgspec.convert(given, Settings, strict=False, dec_hook=_decode)
     except ValueError as error:  # msgspec's are such, too
-        raise BadSetting(f"bad setting: {error}") from None
+        raise BadSetting(f"bad setting: {settings_checks.in_words(error, Settings)}") from None
     if settings.old_secrets and not settings.secret:
         raise BadSetting("bad setting: old_secrets verify beside a secret, and there is none")
-    if settings.production and "origins" not in given:
-        settings = msgspec.structs.replace(settings, origins=())
-    return settings
+    return msgspec.structs.replace(settings, **_of_production(given)) if settings.production else settings
+
+
+def _of_production(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is otherwise in production unless it is given."""
+    defaults = {"origins": (), "verified_addresses": True}
+    return {name: value for name, value in defaults.items() if name not in given}
 
 
 def _network(proxy: str) -> str:

@@ -51,11 +51,12 @@ def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         fail("stopped before it was done", DOES_NOT_HOLD)
     except Refused as refused:
         fail(f"{refused.message} ({refused.code})", DOES_NOT_HOLD)
+    except WeakSecret as error:
+        fail(f"COLLABCAMPUS_SECRET: {error}", MISUSE)
     except (
         EmbeddedUnavailable,
         MigrationRefused,
         UnfitServer,
-        WeakSecret,
         supervisor.WorkersFail,
         psycopg.Error,
         OSError,

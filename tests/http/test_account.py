@@ -258,7 +258,7 @@ def test_the_last_administrator_is_told_so_before_any_project_is_left(
     assert close(alice).status_code == 204
 
 
-def test_wrong_current_passwords_are_throttled_like_sign_ins(module_database_url: str) -> None:
+def test_wrong_current_passwords_are_throttled(module_database_url: str) -> None:
     with Server("--database-url", module_database_url, COLLABCAMPUS_LOGIN_RATE="3") as strict:
         person = Person(strict.url, "Carol")
         guesses = (

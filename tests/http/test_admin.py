@@ -23,7 +23,7 @@ def boss(server: Server, module_database_url: str) -> Person:
 
 def made(person: Person, name: str = "a script") -> dict[str, Any]:
     """A new API token."""
-    answer = person.http.post("/api/me/tokens", json={"name": name, "scopes": ["read"]})
+    answer = person.http.post("/api/me/tokens", json={"name": name, "scopes": ["read"], "password": PASSWORD})
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
 
@@ -166,6 +166,7 @@ def test_the_log_pages_and_is_filtered(boss: Person, alice: Person) -> None:
         {"cursor": "x"},
         {"userId": "x"},
         {"kind": "a\0"},
+        {"kind": "nonsense"},
     ):
         assert problem(boss.http.get(LOG, params=query)) == (400, "invalid_body")
 
@@ -214,9 +215,10 @@ def test_a_project_with_an_owner_is_the_owners_to_give(
     server: Server, boss: Person, alice: Person, orphan: str
 ) -> None:
     heir = Person(server.url, "Heir")
-    mine = heir.project()
+    mine, other = heir.project(), Person(server.url, "Other")
     for project_id, user_id, expected in [
-        (mine, boss.user_id, (409, "owner_there")),
+        (mine, other.user_id, (409, "owner_there")),
+        (orphan, boss.user_id, (403, "not_to_oneself")),
         (orphan, alice.user_id, (403, "account_disabled")),
         (orphan, str(uuid.uuid4()), (404, "person_not_found")),
         (str(uuid.uuid4()), heir.user_id, (404, "project_not_found")),

@@ -106,7 +106,8 @@ def test_where_domains_are_set_their_people_verify_the_address_before_they_sign_
     mail = mailed.mail_to(email, mailed.VERIFY)
     assert f"\n{strict.url}/verify-email#token=" in mail.get_content(), "the address that is listened on"
 
-    httpx.post(f"{strict.url}/email/verify", json={"token": mailed.token_in(mail)}).raise_for_status()
+    verify = {"token": mailed.token_in(mail), "password": PASSWORD}
+    httpx.post(f"{strict.url}/email/verify", json=verify).raise_for_status()
     assert httpx.post(f"{strict.url}/login", json=login).status_code == 200
 
 

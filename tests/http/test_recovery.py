@@ -94,7 +94,8 @@ def test_another_password_keeps_an_address_from_being_changed_by_who_knew_the_ol
     forgot(server, alice.email)
     assert reset(server, mailed.token_to(alice.email, mailed.RESET)).status_code == 204
 
-    assert problem(httpx.post(f"{server.url}/email/verify", json={"token": token})) == (422, "bad_mailed_token")
+    verify = {"token": token, "password": PASSWORD}
+    assert problem(httpx.post(f"{server.url}/email/verify", json=verify)) == (422, "bad_mailed_token")
     assert login(server, alice, NEW).status_code == 200
 
 
@@ -105,8 +106,28 @@ def test_a_token_opens_what_it_was_mailed_for_alone(server: Server, alice: Perso
 
     assert problem(reset(server, verifying)) == (422, "bad_mailed_token")
     for token in (resetting, alice.token, "nonsense", "\0", ""):
-        answer = httpx.post(f"{server.url}/email/verify", json={"token": token})
+        answer = alice.http.post("/email/verify", json={"token": token})
         assert problem(answer) == (422, "bad_mailed_token")
+
+
+def test_mail_alone_verifies_no_address(server: Server, alice: Person) -> None:
+    token, bob = mailed.token_to(alice.email, mailed.VERIFY), Person(server.url, "Bob")
+    asked = {"name": "a script", "scopes": ["write"], "password": PASSWORD}
+    script = alice.http.post("/api/me/tokens", json=asked).json()["token"]
+    for bearer, body, expected in [
+        (None, {}, (401, "token_missing")),
+        (bob.token, {}, (422, "bad_mailed_token")),
+        (script, {}, (403, "scope_missing")),
+        (alice.token, {"password": NEW}, (403, "wrong_password")),
+    ]:
+        headers = {"authorization": f"Bearer {bearer}"} if bearer else {}
+        answer = httpx.post(f"{server.url}/email/verify", json={"token": token, **body}, headers=headers)
+        assert problem(answer) == expected
+        assert alice.http.get("/me").json()["verified"] is False
+
+    verify = {"token": token, "password": PASSWORD}
+    assert httpx.post(f"{server.url}/email/verify", json=verify).status_code == 204
+    assert alice.http.get("/me").json()["verified"] is True
 
 
 def test_the_link_leads_to_the_servers_own_address_with_the_token_in_its_fragment(

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from litestar.testing import TestClient
 
 from collabcampus.app import Application
+from collabcampus.http import mailed_pages
 from collabcampus.http.security_headers import HSTS, NOTHING, PAGE
 from collabcampus.settings import REACT_DEV_SERVERS, Settings
-from running import Person, Server
+from running import IN_PRODUCTION, Person, Server
 
 ALWAYS = {
     "x-content-type-options": "nosniff",
@@ -44,7 +46,7 @@ def held(answer: httpx.Response) -> None:
     headers = answer.headers
     assert {name: headers.get(name) for name in ALWAYS} == ALWAYS
     is_page = headers.get("content-type", "").startswith("text/html")
-    assert headers["content-security-policy"] == (PAGE if is_page else NOTHING)
+    assert headers["content-security-policy"] in ((PAGE, mailed_pages.POLICY) if is_page else (NOTHING,))
     assert "'none'" in headers["content-security-policy"]
     assert headers["cache-control"] in {"no-store", "private, no-cache", "no-cache"}
     assert "server" not in headers
@@ -113,9 +115,18 @@ def test_origins_that_may_call_are_those_of_the_settings(server: Server, tmp_pat
         assert answer.headers.get("access-control-allow-origin") == allowed
 
 
+def test_anybodys_page_may_call_where_that_is_set_and_sends_no_cookies_along() -> None:
+    for origins, credentials in ((("*",), None), (("https://campus.example",), "true")):
+        application = Application(Settings(origins=origins), "").http()
+        with TestClient(application, raise_server_exceptions=False) as client:
+            told = client.get("/health/live", headers={"Origin": "https://campus.example"})
+        assert "access-control-allow-origin" in told.headers
+        assert told.headers.get("access-control-allow-credentials") == credentials
+
+
 @pytest.fixture(scope="module")
 def production(module_database_url: str) -> Iterator[Server]:
-    with Server("--production", "--database-url", module_database_url) as running:
+    with Server("--production", "--database-url", module_database_url, **IN_PRODUCTION) as running:
         yield running
 
 

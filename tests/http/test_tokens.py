@@ -6,9 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
+import mailed
 from answering import items, pages, problem
 from routes import ROUTES, call
-from running import Person, Server
+from running import PASSWORD, Person, Server
 from sockets.raw import RawPolling, RawSocket
 from world import World
 
@@ -17,7 +18,9 @@ TOKENS = "/api/me/tokens"
 
 def made(person: Person, *scopes: str, **more: Any) -> dict[str, Any]:
     """A new token as it is answered."""
-    answer = person.http.post(TOKENS, json={"name": "a script", "scopes": scopes or ("read",), **more})
+    answer = person.http.post(
+        TOKENS, json={"name": "a script", "scopes": scopes or ("read",), "password": PASSWORD, **more}
+    )
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
 
@@ -76,10 +79,22 @@ def test_tokens_are_listed_page_by_page(server: Server) -> None:
         ({"expiresInDays": 0}, (400, "invalid_body")),
         ({"expiresInDays": 366}, (400, "invalid_body")),
         ({"userId": "somebody"}, (400, "invalid_body")),
+        ({"password": None}, (403, "password_needed")),
+        ({"password": "a guess at it"}, (403, "wrong_password")),
     ],
 )
 def test_what_is_no_token_is_refused(owner: Person, change: dict[str, Any], expected: tuple[int, str]) -> None:
-    assert problem(owner.http.post(TOKENS, json={"name": "x", "scopes": ["read"], **change})) == expected
+    asked = {"name": "x", "scopes": ["read"], "password": PASSWORD}
+    assert problem(owner.http.post(TOKENS, json=asked | change)) == expected
+
+
+def test_the_owner_is_written_to_where_the_address_is_known_to_be_theirs(server: Server) -> None:
+    persons = [Person(server.url, "Carol"), Person(server.url, "Carol").verified()]
+    for each in persons:
+        made(each)
+
+    assert mailed.mail_to(persons[1].email, "An API token was made")
+    assert [each["subject"] for each in mailed.mails_to(persons[0].email)] in ([], [mailed.VERIFY])
 
 
 def test_one_sees_and_revokes_ones_own_alone(owner: Person, viewer: Person) -> None:

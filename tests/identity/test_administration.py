@@ -48,6 +48,22 @@ async def test_only_administrators_are_administrators(identity: Identity, boss: 
         await administration.require(alice.user.id)
 
 
+async def test_who_was_disabled_is_told_once_and_again_when_it_is_done_again(
+    identity: Identity, other_node: Identity, boss: str, alice: SignedIn
+) -> None:
+    told: list[str] = []
+    other_node.administration.on_disabled.append(told.append)
+    await identity.administration.change(alice.user.id, boss, disabled=True)
+    for _ in range(3):
+        await other_node.heal()
+    assert told == [alice.user.id]
+
+    await identity.administration.change(alice.user.id, boss, disabled=False)
+    await identity.administration.change(alice.user.id, boss, disabled=True)
+    await other_node.heal()
+    assert told == [alice.user.id] * 2
+
+
 async def test_people_are_listed_in_pages_and_found_by_a_part_of_address_or_name(
     identity: Identity, boss: str, alice: SignedIn
 ) -> None:

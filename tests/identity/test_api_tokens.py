@@ -11,6 +11,8 @@ from collabcampus.identity import Identity, User, api_tokens, errors, security_l
 from collabcampus.identity.api_tokens import NewApiToken
 from collabcampus.identity.tokens import ACCOUNT, EVERYTHING, READ, WRITE
 from collabcampus.log.database import Database
+from identity.nodes import node as a_node
+from identity.racing import CLOSING, DISABLING, END_OF_ALL, RESET, TAKE_OVER, act, one_after_the_other
 from strategies import PEOPLE
 
 pytestmark = pytest.mark.anyio
@@ -85,7 +87,7 @@ async def test_a_revoked_token_is_dead_here_at_once_and_elsewhere_when_it_is_hea
     other_node.sessions.heard(token.token_id)
     with pytest.raises(errors.SessionEnded):
         await other_node.claims(token.token)
-    assert recorded(identity) == [security_log.API_TOKEN_MADE, security_log.API_TOKEN_REVOKED]
+    assert recorded(identity)[:2] == [security_log.API_TOKEN_MADE, security_log.API_TOKEN_REVOKED]
 
 
 async def test_a_revocation_nobody_heard_of_holds_after_some_seconds_and_for_good(
@@ -122,6 +124,62 @@ async def test_an_answer_from_before_the_end_is_not_remembered(
 
     with pytest.raises(errors.SessionEnded):
         await claiming
+
+
+async def test_what_is_no_token_leaves_a_trace_and_is_asked_for_once(
+    identity: Identity, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = await made(identity, alice)
+    await identity.api_tokens.revoke(alice.id, token.token_id)
+    read, asked = identity.api_tokens._read, []
+
+    async def counted(digest: bytes) -> Any:
+        asked.append(digest)
+        return await read(digest)
+
+    monkeypatch.setattr(identity.api_tokens, "_read", counted)
+    for _ in range(3):
+        with pytest.raises(errors.SessionEnded):
+            await identity.claims(token.token)
+        with pytest.raises(errors.TokenInvalid):
+            await identity.claims("ccp_" + "0" * 64)
+
+    assert len(asked) == 2
+    assert recorded(identity)[2:] == [security_log.TOKEN_REFUSED] * 6
+
+
+async def test_the_end_of_other_sessions_makes_nobody_ask_again(
+    identity: Identity, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = await made(identity, alice)
+    read, asked = identity.api_tokens._read, []
+
+    async def as_others_end(digest: bytes) -> Any:
+        found = await read(digest)
+        asked.append(digest)
+        if len(asked) < 5:
+            identity.sessions.heard(PEOPLE[len(asked) % len(PEOPLE)])
+            identity.api_tokens.forget_person(PEOPLE[0])
+        return found
+
+    monkeypatch.setattr(identity.api_tokens, "_read", as_others_end)
+    assert await identity.claims(token.token)
+    assert len(asked) == 1
+
+
+async def test_what_is_remembered_is_found_by_session_and_person_and_forgotten_with_them(
+    identity: Identity, alice: User
+) -> None:
+    first, second, third = [await made(identity, alice) for _ in range(3)]
+    for each in (first, second, third):
+        await identity.claims(each.token)
+    tokens = identity.api_tokens
+    assert set(tokens._of) == {alice.id, first.token_id, second.token_id, third.token_id}
+
+    tokens.forget(first.token_id)
+    assert (len(tokens._known), first.token_id in tokens._of) == (2, False)
+    tokens.forget_person(alice.id)
+    assert (dict(tokens._known), dict(tokens._of), tokens._looking) == ({}, {}, {})
 
 
 async def test_a_token_ends_with_its_days_and_its_use_after_that_is_recorded(
@@ -186,6 +244,42 @@ async def test_there_are_so_many_at_the_most_however_fast_they_are_made(
     assert await made(identity, alice)
 
 
+@pytest.mark.parametrize("which", [DISABLING, CLOSING, TAKE_OVER, RESET, END_OF_ALL])
+async def test_no_token_outlives_the_act_that_puts_its_maker_out(database: Database, which: str) -> None:
+    identity, box = await a_node(database)
+    mine = await identity.register(EMAIL, NAME, PASSWORD, AGENT)
+    session = identity.authenticate(mine.token).session_id
+    putting_out = await act(which, identity, box, database)
+
+    making = identity.api_tokens.make(mine.user.id, "a script", frozenset({WRITE}), session_id=session)
+    _, refused = await one_after_the_other(database, putting_out, making)
+
+    assert isinstance(refused, errors.SessionEnded)
+    assert await database.fetch("SELECT FROM sessions WHERE ended_at IS NULL AND kind = 'token'") == []
+    identity.close()
+
+
+async def test_a_token_that_was_made_just_before_the_end_of_all_ends_too(database: Database) -> None:
+    identity, box = await a_node(database)
+    mine = await identity.register(EMAIL, NAME, PASSWORD, AGENT)
+    ending = await act(END_OF_ALL, identity, box, database)
+
+    token, ended = await one_after_the_other(database, made(identity, mine.user), ending)
+
+    assert ended == 2
+    assert isinstance(token, NewApiToken)
+    with pytest.raises(errors.SessionEnded):
+        await identity.claims(token.token)
+    identity.close()
+
+
+async def test_the_command_line_makes_none_for_who_is_disabled(identity: Identity, alice: User) -> None:
+    await identity.administration.change(alice.id, None, disabled=True)
+
+    with pytest.raises(errors.AccountDisabled):
+        await made(identity, alice)
+
+
 async def test_what_is_remembered_is_bounded(
     identity: Identity, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,3 +288,8 @@ async def test_what_is_remembered_is_bounded(
         await identity.claims(token.token)
 
     assert len(identity.api_tokens._known) == 2
+    assert len(identity.api_tokens._of) == 3
+    for nth in range(4):
+        with pytest.raises(errors.TokenInvalid):
+            await identity.claims(f"ccp_{nth:064}")
+    assert len(identity.api_tokens._refused) == 2

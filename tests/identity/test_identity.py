@@ -60,7 +60,23 @@ async def test_one_address_is_registered_once_however_it_is_written(identity: Id
 
 
 @pytest.mark.parametrize(
-    "email", ["", "alice", "a@b@c", "a b@c", "a\0@c", "a\x9f@c", "a\ud800@c", "@c", "a@", "a" * 253 + "@c"]
+    "email",
+    [
+        "",
+        "alice",
+        "a@b@c",
+        "a b@c",
+        "a\0@c",
+        "a\x9f@c",
+        "a\ud800@c",
+        "@c",
+        "a@",
+        "a" * 253 + "@c",
+        "a\u200bb@c",
+        "a\u200d@c",
+        "a@c\u202e",
+        "\ufeffa@c",
+    ],
 )
 async def test_what_is_no_address_is_refused(identity: Identity, email: str) -> None:
     with pytest.raises(errors.InvalidEmail):
@@ -68,10 +84,21 @@ async def test_what_is_no_address_is_refused(identity: Identity, email: str) -> 
     assert await identity.find(email) is None
 
 
-@pytest.mark.parametrize("name", ["", "  ", "x" * 101, "a\nb", "a\x9fb", "a\ud800b"])
+@pytest.mark.parametrize(
+    "name",
+    ["", "  ", "x" * 101, "a\nb", "a\x9fb", "a\ud800b", "\u200b", "Al\u200bice", "\u202eecilA", "Alice\u2069",
+     "\ufeffAlice", "Alice\u200d", "\u200cAlice", "Al\u200d\u200dice", "Alice \u200d Doe", "Al\u00adice"],
+)  # fmt: skip
 async def test_what_is_no_name_is_refused(identity: Identity, name: str) -> None:
     with pytest.raises(errors.InvalidName):
         await identity.register(EMAIL, name, PASSWORD, AGENT)
+
+
+async def test_a_name_may_join_what_is_seen(identity: Identity) -> None:
+    joined = ("Ada \U0001f469\u200d\U0001f4bb", "\u0646\u06cc\u200c\u0644\u0648", "\U0001f3f3\ufe0f\u200d\U0001f308")
+    for nth, name in enumerate(joined):
+        made = await identity.register(f"{nth}@example.org", name, PASSWORD, AGENT)
+        assert made.user.name == name
 
 
 async def test_only_the_right_password_hears_that_an_account_is_disabled(

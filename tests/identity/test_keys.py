@@ -1,6 +1,7 @@
 """Keys that sign: made once, rotated under load without a refused request, erased when nothing needs them."""
 
 import asyncio
+import json
 import threading
 import time
 import uuid
@@ -207,6 +208,27 @@ async def test_an_old_key_verifies_until_its_time_is_over_and_is_erased_then(
     assert left == [kid_of(node.tokens.issue(USER, SESSION))]
 
 
+async def test_a_key_that_leaked_is_withdrawn_with_all_before_it_also_one_that_was_only_announced(
+    node: Identity, deaf: Identity
+) -> None:
+    tokens = [node.tokens.issue(USER, SESSION)]
+    await rotated(node)
+    tokens.append(node.tokens.issue(USER, SESSION))
+    announced = await node.keys.rotate(announced=0.2)
+    kid = await rotated(node, kept=0)
+
+    for token in tokens:
+        with pytest.raises(errors.TokenInvalid):
+            await node.claims(token)
+    await asyncio.sleep(0.25)
+    assert kid_of(node.tokens.issue(USER, SESSION)) == kid, "not the one that was announced"
+    await deaf.heal()
+    for each in (node, deaf):
+        assert not each.keys.ring.verifying(announced.kid)
+        assert kid_of(each.tokens.issue(USER, SESSION)) == kid
+    assert [each.kid for each in await node.keys.listed()] == [kid]
+
+
 async def test_a_new_key_does_not_sign_before_all_must_have_heard_of_it(node: Identity) -> None:
     first = kid_of(node.tokens.issue(USER, SESSION))
     made = await node.keys.rotate(announced=0.3)
@@ -225,6 +247,13 @@ async def test_nodes_that_start_together_make_one_key(database: Database) -> Non
     await asyncio.gather(*(each.open() for each in several))
 
     assert len({each.ring.signing().kid for each in several}) == len(await several[0].listed()) == 1
+
+
+async def test_the_database_takes_no_key_that_is_too_short(database: Database) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        await database.write(
+            "INSERT INTO keys (kid, secret, signs_from) VALUES ('short', %s, now()) RETURNING 1", b"s" * 31
+        )
 
 
 async def test_two_who_rotate_at_once_leave_keys_that_agree(node: Identity, deaf: Identity) -> None:
@@ -265,6 +294,24 @@ def test_keys_are_rotated_and_listed_from_the_command_line(nodes: list[Server], 
     with psycopg.connect(module_database_url) as connection:
         recorded = connection.execute("SELECT detail ->> 'kid' FROM security_log WHERE kind = 'key_rotated'")
         assert recorded.fetchall() == [(kid,)]
+
+
+def test_a_key_is_withdrawn_from_the_command_line_on_every_node_and_refresh_tokens_go_on(
+    nodes: list[Server], module_database_url: str
+) -> None:
+    person = Person(nodes[1].url, "Alice")
+    told = run("keys", "rotate", "--retire-now", "--json", "--database-url", module_database_url)
+    kid = json.loads(told.stdout)["kid"]
+    me = {"Authorization": f"Bearer {person.token}"}
+    until = time.monotonic() + TICK_S
+    while {httpx.get(f"{each.url}/me", headers=me).status_code for each in nodes} != {401}:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+    fresh = httpx.post(f"{nodes[0].url}/refresh", json={"refreshToken": person.refresh_token}).json()["token"]
+    assert kid_of(fresh) == kid
+    for each in nodes:
+        assert httpx.get(f"{each.url}/me", headers={"Authorization": f"Bearer {fresh}"}).status_code == 200
 
 
 def test_a_key_of_the_settings_is_not_rotated_by_the_command(

@@ -24,7 +24,8 @@ async def here(database: Database) -> AsyncIterator[tuple[Identity, Box]]:
 
 async def linked(identity: Identity, database: Database, vouched: Vouched = ALICE) -> User:
     """The account of somebody vouched for."""
-    return await Linking(database, identity.sessions, identity.security).account(vouched, identity.unguessable)
+    linking = Linking(database, identity.sessions, identity.security, identity.post)
+    return await linking.account(vouched, identity.unguessable)
 
 
 def kinds(identity: Identity) -> list[str]:
@@ -66,7 +67,7 @@ async def test_a_provider_lets_its_people_in_whatever_the_rule_of_registration(d
 async def test_a_verified_account_is_linked_and_keeps_what_it_has(
     here: tuple[Identity, Box], database: Database
 ) -> None:
-    identity, _ = here
+    identity, box = here
     mine = await identity.register(EMAIL, NAME, PASSWORD, AGENT, verified=True)
     token = (await identity.api_tokens.make(mine.user.id, "a script", frozenset({"read"}))).token
 
@@ -74,6 +75,8 @@ async def test_a_verified_account_is_linked_and_keeps_what_it_has(
     assert await identity.claims(mine.token)
     assert await identity.claims(token)
     assert kinds(identity)[-1] == "provider_linked"
+    await identity.post.drained()
+    assert [(each["to"], each["subject"]) for each in box.mails] == [(EMAIL, "You can sign in another way now")]
 
 
 async def test_nothing_of_a_squatter_opens_the_account_any_more(
@@ -96,9 +99,28 @@ async def test_nothing_of_a_squatter_opens_the_account_any_more(
     with pytest.raises(errors.BadCredentials):
         await identity.login(EMAIL, PASSWORD, AGENT)
     with pytest.raises(errors.BadMailedToken):
-        await identity.changes.verify(box.token(VERIFY_PAGE))
+        await identity.changes.verify(box.token(VERIFY_PAGE), squatter.user.id)
     assert (await identity.account(squatter.user.id)).email == EMAIL
     assert "account_taken_over" in kinds(identity)
+
+
+@pytest.mark.parametrize("rule", ["by the operator", "by sign-up"])
+async def test_a_squatter_who_registers_while_the_owner_comes_is_not_let_in(
+    here: tuple[Identity, Box], database: Database, monkeypatch: pytest.MonkeyPatch, rule: str
+) -> None:
+    identity, _ = here
+    begin = identity.sessions.begin
+
+    async def overtaken(user_id: str, user_agent: str, password_hash: str | None = None) -> tuple[str, str]:
+        await linked(identity, database)
+        return await begin(user_id, user_agent, password_hash)
+
+    monkeypatch.setattr(identity.sessions, "begin", overtaken)
+    come = identity.register if rule == "by the operator" else identity.sign_up
+    with pytest.raises(errors.BadCredentials):
+        await come(EMAIL, "Squatter", PASSWORD, AGENT)
+
+    assert await database.fetch("SELECT FROM sessions") == []
 
 
 async def test_a_first_password_comes_by_mail_and_closes_the_account_too(

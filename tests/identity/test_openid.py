@@ -106,7 +106,7 @@ async def test_an_address_that_another_provider_vouched_for_is_verified_as_well(
     provider: IdentityProvider, nodes: list[OpenId], identity: Identity, database: Database
 ) -> None:
     subject, email = somebody(provider)
-    elsewhere = Linking(database, identity.sessions, identity.security)
+    elsewhere = Linking(database, identity.sessions, identity.security, identity.post)
     vouched = Vouched("https://elsewhere.example", "ann", email, "Ann")
     signed_in = await identity.vouched(await elsewhere.account(vouched, identity.unguessable), AGENT, "elsewhere")
 

@@ -11,6 +11,7 @@ from collabcampus.identity import post
 from collabcampus.identity.letters import Letter, Letters
 from collabcampus.identity.mail import Undeliverable
 from collabcampus.identity.post import Post
+from collabcampus.identity.security_log import peer
 
 pytestmark = pytest.mark.anyio
 
@@ -53,6 +54,42 @@ async def test_a_letter_is_tried_again_until_it_is_gone() -> None:
 
     assert server.sent == ["alice@example.org"]
     assert logs == []
+
+
+async def test_letters_that_wait_for_their_next_try_hold_up_no_other_and_are_bounded_with_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(post, "DRAIN_S", 0.05)
+    monkeypatch.setattr(post, "WAITING", 2 * post.CARRIERS)
+    server = Server(*[ConnectionError()] * 2 * post.CARRIERS)
+    sending = Post(LETTERS, server, [60])
+
+    with capture_logs() as logs:
+        for nth in range(2 * post.CARRIERS):
+            sending.send(letter(str(nth)))
+        while server.failures:  # noqa: ASYNC110 - a server offers no event
+            await asyncio.sleep(0.001)
+        sending.send(letter("beyond"))
+        monkeypatch.setattr(post, "WAITING", 1_000)
+        sending.send(letter("other"))
+        await sending.drained()
+
+    assert server.sent == ["other@example.org"]
+    assert [each["event"] for each in logs] == ["mail_dropped"]
+
+
+async def test_a_letter_is_in_nobodys_name_but_that_of_whoever_asked() -> None:
+    found: list[str | None] = []
+
+    async def written() -> Sequence[Letter]:
+        found.append(peer.get())
+        return ()
+
+    sending = Post(LETTERS, Server())
+    peer.set("192.0.2.1")
+    sending.later(written)
+    await sending.drained()
+    assert found == [None]
 
 
 @pytest.mark.parametrize(

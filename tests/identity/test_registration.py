@@ -31,7 +31,7 @@ async def came_in(identity: Identity, email: str = EMAIL, invited: Invited | Non
 async def verified(identity: Identity, box: Box) -> None:
     """Bring what was mailed."""
     await identity.post.drained()
-    await identity.changes.verify(box.token())
+    await identity.changes.verify_by_password(box.token(), PASSWORD)
 
 
 async def test_an_open_server_takes_everybody_and_mails_what_verifies_the_address(database: Database) -> None:
@@ -77,6 +77,50 @@ async def test_only_people_of_the_domains_come_in_and_only_after_they_have_shown
     with pytest.raises(errors.AddressNotAllowed):
         await identity.changes.email(user.id, "alice@example.com", PASSWORD)
     await identity.changes.email(user.id, "alice@example.edu", PASSWORD)
+    identity.close()
+
+
+async def test_where_addresses_are_verified_first_nobody_learns_who_is_registered_but_the_owner(
+    database: Database,
+) -> None:
+    identity, box = await node(database, registration="example.org")
+    await identity.register(EMAIL, NAME, PASSWORD, AGENT, verified=True)
+    assert await came_in(identity, "new@example.org") == "verify"
+    await identity.post.drained()
+
+    for email in (EMAIL, "new@example.org"):
+        assert await came_in(identity, email) == "verify"
+        await identity.post.drained()
+
+    assert [each["to"] for each in box.mails] == ["new@example.org", EMAIL, "new@example.org"]
+    assert [each["subject"] for each in box.mails][1:] == [
+        "You have an account already",
+        "Confirm your e-mail address",
+    ]
+    assert (await identity.login(EMAIL, PASSWORD, AGENT)).user.name == NAME, "nothing of the account is another's"
+    for _ in range(6):
+        await came_in(identity)
+        await identity.post.drained()
+    assert [each["to"] for each in box.mails].count(EMAIL) == 5, "nobody fills a mailbox through us"
+    identity.close()
+
+
+async def test_an_open_server_signs_in_at_once_and_so_tells_that_an_address_is_taken(database: Database) -> None:
+    identity, _ = await node(database)
+    assert await came_in(identity) == "in"
+    with pytest.raises(errors.EmailTaken):
+        await came_in(identity)
+    identity.close()
+
+
+async def test_a_weak_password_is_refused_alike_whether_one_is_invited_or_not(application: Application) -> None:
+    (owner,) = await registered(application, "Owner")
+    garden = (await a_garden(application, owner)).project_id
+    identity, _ = await node(application.database, registration="invitation")
+    await invitation(application, owner, garden, email="invited@example.org")
+    for email in ("invited@example.org", "stranger@example.org"):
+        with pytest.raises(errors.WeakPassword):
+            await identity.sign_up(email, NAME, "short", AGENT)
     identity.close()
 
 

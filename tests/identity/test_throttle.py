@@ -10,18 +10,20 @@ import psycopg
 import pytest
 
 from answering import problem
-from collabcampus.domain.errors import RateLimited
+from collabcampus.domain.errors import RateLimited, Unavailable
 from collabcampus.identity import Identity, errors
 from collabcampus.identity.passwords import THREADS
-from collabcampus.identity.security_log import THROTTLED, SecurityLog, Wanted, peer
+from collabcampus.identity.security_log import SIGN_IN_REFUSED, THROTTLED, SecurityLog, Wanted, peer
 from collabcampus.identity.throttle import (
     ANYWHERE,
     CALLS,
+    FORGOTTEN,
     MAILED,
     PLACE,
     PROVIDERS,
     REFRESHES,
     REGISTRATIONS,
+    VERIFICATIONS,
     WINDOW_S,
     Bucket,
     Throttle,
@@ -192,6 +194,43 @@ async def test_however_an_address_is_written_it_is_one_account(nodes: list[Ident
     assert await guess(nodes[0]) == "rate_limited"
 
 
+async def test_letters_put_together_in_another_way_are_no_other_account(nodes: list[Identity]) -> None:
+    peer.set(HERE)
+    composed, apart = "zo\u00eb@example.org", "zoe\u0308@example.org"
+    assert nodes[0].throttle.of_login(composed) == nodes[0].throttle.of_login(apart)
+    assert nodes[0].throttle.of_login("\ud800") != nodes[0].throttle.of_login("no address"), "but these are"
+    for written in (composed, apart):
+        await guess(nodes[0], written)
+    digests = [row[6] for row in nodes[0].security._waiting if row[1] == SIGN_IN_REFUSED]
+    assert len(digests) == 2
+    assert len(set(digests)) == 1
+
+
+async def test_the_sweep_waits_for_nobody_who_is_counted_just_now(nodes: list[Identity], database: Database) -> None:
+    await guess(nodes[0])
+    await past(database, WINDOW_S)
+    async with database.connection() as connection, connection.transaction():
+        await connection.execute("SELECT FROM throttle ORDER BY digest LIMIT 1 FOR UPDATE")
+        await asyncio.wait_for(nodes[1].throttle.sweep(), SLOW_S)
+    assert len(await database.fetch("SELECT FROM throttle")) == 1
+
+
+async def test_what_the_database_is_too_busy_for_keeps_nothing_else_from_healing(
+    nodes: list[Identity], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await guess(nodes[0])
+    await past(database, WINDOW_S)
+    for each in (nodes[1].sessions, nodes[1].administration, nodes[1].keys):
+        monkeypatch.setattr(each, "load", busy)
+    await nodes[1].heal()
+    assert await database.fetch("SELECT FROM throttle") == []
+
+
+async def busy() -> None:
+    """What cannot be done just now."""
+    raise Unavailable
+
+
 async def test_what_is_kept_names_nobody_and_is_swept(nodes: list[Identity], database: Database) -> None:
     await guess(nodes[0])
     rows = await database.fetch("SELECT t::text FROM throttle AS t")
@@ -250,7 +289,7 @@ async def asks(node: Identity, what: str, place: str | None) -> None:
             await node.throttle.spend(what)
 
 
-@pytest.mark.parametrize("what", [REGISTRATIONS, REFRESHES, MAILED, PROVIDERS])
+@pytest.mark.parametrize("what", [REGISTRATIONS, REFRESHES, MAILED, FORGOTTEN, VERIFICATIONS, PROVIDERS])
 async def test_what_anybody_may_ask_is_counted_by_place(nodes: list[Identity], database: Database, what: str) -> None:
     peer.set(HERE)
     (bucket,) = nodes[0].throttle.of_calls(what)
@@ -291,7 +330,26 @@ def test_calls_that_need_no_sign_in_are_taken_from_their_place(
         assert counted.fetchall() == [(True,)]
 
 
-async def test_a_wrong_current_password_counts_as_a_sign_in_that_failed(nodes: list[Identity]) -> None:
+def test_each_kind_of_mailed_call_has_a_bucket_of_its_own(server: Server, module_database_url: str) -> None:
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        connection.execute("TRUNCATE throttle")
+        httpx.post(f"{server.url}/password/forgot", json={"email": NOBODY})
+        httpx.post(f"{server.url}/password/reset", json={"token": "nonsense", "password": "another long password"})
+        httpx.post(f"{server.url}/email/verify", json={"token": "nonsense"})
+        assert connection.execute("SELECT count(*) FROM throttle").fetchone() == (3,)
+
+
+async def test_strangers_who_guess_keep_nobody_who_is_signed_in_from_their_account(nodes: list[Identity]) -> None:
+    user = await nodes[0].find(ALICE)
+    assert user
+    assert [await guess(nodes[0]) for _ in range(RATE + 1)][-1] == "rate_limited"
+
+    assert (await nodes[1].changes.require_password(user.id, PASSWORD))[0].id == user.id
+
+
+async def test_a_wrong_current_password_is_counted_for_its_account_apart_from_sign_ins(
+    nodes: list[Identity],
+) -> None:
     user = await nodes[0].find(ALICE)
     assert user
     peer.set(HERE)
@@ -299,10 +357,11 @@ async def test_a_wrong_current_password_counts_as_a_sign_in_that_failed(nodes: l
         with pytest.raises(errors.WrongPassword):
             await nodes[nth % 2].changes.require_password(user.id, "not the password")
 
-    with pytest.raises(RateLimited):
-        await nodes[0].changes.require_password(user.id, PASSWORD)
-    assert await guess(nodes[1], password=PASSWORD) == "rate_limited"
-    assert await guess(nodes[1], place=THERE, password=PASSWORD) == "let in"
+    for place in (HERE, THERE):
+        peer.set(place)
+        with pytest.raises(RateLimited):
+            await nodes[0].changes.require_password(user.id, PASSWORD)
+    assert await guess(nodes[1], password=PASSWORD) == "let in", "whoever has a session shuts no sign-in out"
 
 
 async def test_who_is_throttled_stands_in_the_security_log(nodes: list[Identity]) -> None:

@@ -32,12 +32,7 @@ class BearerToken(AbstractAuthenticationMiddleware):
     """Demands a good access token for every call that is not excluded from it."""
 
     async def authenticate_request(self, connection: ASGIConnection[Any, Any, Any, Any]) -> AuthenticationResult:
-        headers = connection.headers.getall("authorization", [""])
-        if not headers[0].lower().startswith(BEARER):
-            raise TokenMissing
-        if len(headers) > 1:
-            raise TokenInvalid  # proxies and servers differ in which of two counts
-        token = headers[0][len(BEARER) :].strip()
+        token = bearer_of(connection)
         identity: Identity = connection.app.state.identity
         claims = await identity.claims(token)
         claims.require(scope_of(connection))
@@ -45,6 +40,16 @@ class BearerToken(AbstractAuthenticationMiddleware):
         if budgets is not None and connection.scope.get("method") not in READING:
             _spend(budgets, claims.user_id)
         return AuthenticationResult(user=claims, auth=token)
+
+
+def bearer_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """The token that a call brings, whatever it is; TokenMissing, or TokenInvalid where there are two."""
+    headers = connection.headers.getall("authorization", [""])
+    if not headers[0].lower().startswith(BEARER):
+        raise TokenMissing
+    if len(headers) > 1:
+        raise TokenInvalid  # proxies and servers differ in which of two counts
+    return headers[0][len(BEARER) :].strip()
 
 
 def scope_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:

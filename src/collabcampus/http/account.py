@@ -8,14 +8,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.status_codes import HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
-from collabcampus.domain.project import Actor
 from collabcampus.http.access import SignedIn
 from collabcampus.http.door import Door
+from collabcampus.http.farewell import farewell
 from collabcampus.http.pages import USUAL, Limit, page
 from collabcampus.http.people import Secret
 from collabcampus.identity import Identity
 from collabcampus.identity.tokens import ACCOUNT
-from collabcampus.live.leaving import leave_all
 
 
 class NewPassword(Secret, frozen=True):
@@ -106,6 +105,4 @@ class AccountController(Controller):
         """
         who = request.user
         await identity.changes.require_password(who.user_id, data.password)
-        await identity.closing.require_dispensable(who.user_id)
-        await leave_all(door.database, door.projects, Actor(who.user_id))
-        await identity.closing.erase(who.user_id)
+        await farewell(door, who.user_id, who.session_id)

@@ -22,7 +22,8 @@ from collabcampus.http.door import Door, as_json
 from collabcampus.http.pages import LAST_POSITION, USUAL, Limit, page
 from collabcampus.identity import Identity
 from collabcampus.identity.administration import Person
-from collabcampus.identity.security_log import OWNER_APPOINTED, Wanted
+from collabcampus.identity.errors import NotToOneself
+from collabcampus.identity.security_log import KINDS, OWNER_APPOINTED, Wanted
 from collabcampus.identity.tokens import ACCOUNT
 from collabcampus.live import views
 from collabcampus.log import orphans
@@ -107,7 +108,7 @@ class AdminController(Controller):
     ) -> dict[str, Any]:
         """What happened that matters to security, the last first."""
         wanted = Wanted(
-            kind if kind is None else _text("kind", kind), str(user_id) if user_id else None,
+            _kind(kind), str(user_id) if user_id else None,
             _moment("since", since), _moment("until", until),
         )  # fmt: skip
         found = await identity.security.entries(wanted, cursor, limit + 1)
@@ -133,7 +134,9 @@ class AdminController(Controller):
         intent: NamedDependency[Intent],
         door: NamedDependency[Door],
     ) -> Response[dict[str, Any]]:
-        """Give a project without an active owner to somebody; where there is one, it is theirs to give."""
+        """Give a project without an active owner to somebody else; where there is one, it is theirs to give."""
+        if data.user_id == intent.actor.user_id:
+            raise NotToOneself
         await door.identity.administration.require_active(data.user_id)
         owners = [each.user_id for each in (await door.projects.read(str(project_id))).members.values()
                   if each.role == "owner"]  # fmt: skip
@@ -156,6 +159,13 @@ def _text(name: str, value: str) -> str:
     if "\0" in value or not value.isprintable():
         raise bad(name, "printable text is expected")
     return value
+
+
+def _kind(kind: str | None) -> str | None:
+    """One that there is; a 400 for any other, which would be found nowhere."""
+    if kind is not None and kind not in KINDS:
+        raise bad("kind", "one of the kinds in docs/administration.md is expected")
+    return kind
 
 
 def _moment(name: str, value: str | None) -> str | None:

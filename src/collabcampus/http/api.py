@@ -94,7 +94,9 @@ def build(
         plugins=[problems.plugin()],
         exception_handlers=problems.exception_handlers,
         cors_config=CORSConfig(
-            allow_origins=list(origins), expose_headers=["ETag", "Link", "Retry-After"], allow_credentials=True
+            allow_origins=list(origins),
+            expose_headers=["ETag", "Link", "Retry-After"],
+            allow_credentials="*" not in origins,  # nobody sends cookies along for a page of anybody's
         ),
         request_max_body_size=body_limit,
         state=State({"identity": door.identity, "budgets": budgets}),

@@ -7,12 +7,13 @@ from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
 
-def published(path: str, media_type: str, made: Callable[[str], bytes]) -> HTTPRouteHandler:
-    """A document at a path, for everybody; it is made for the host that somebody asks for it."""
+def published(path: str, media_type: str, made: Callable[[str], bytes], policy: str = "") -> HTTPRouteHandler:
+    """A document at a path, for everybody; it is made for the host that somebody asks for it. `policy` is its content
+    security policy, where that is another than usual."""
+    headers = {"Cache-Control": "no-cache", **({"Content-Security-Policy": policy} if policy else {})}
 
-    @get(path, include_in_schema=False, sync_to_thread=False, name=path)
+    @get(path, include_in_schema=False, sync_to_thread=False, name=path, opt={"exclude_from_auth": True})
     def document(request: Request[Any, Any, Any]) -> Response[bytes]:
-        host = request.headers.get("host", "")
-        return Response(made(host), media_type=media_type, headers={"Cache-Control": "no-cache"})
+        return Response(made(request.headers.get("host", "")), media_type=media_type, headers=headers)
 
     return document

@@ -50,7 +50,7 @@ class InvitationsController(Controller):
         intent: NamedDependency[Intent],
         door: NamedDependency[Door],
     ) -> Response[dict[str, Any]]:
-        """Invite by link, or, with an address, whoever signs in with it. Here alone is the `secret` told."""
+        """Invite by link, or, with an address, whoever has verified it as theirs. Here alone is the `secret` told."""
         return await door.submit(data.command(), intent, str(project_id), status=201)
 
     @delete("/{invitation_id:uuid}", status_code=HTTP_200_OK)

@@ -1,13 +1,17 @@
 """What somebody does with a mailed token, who need not be signed in."""
 
-from litestar import Controller, post
+from typing import Any
+
+from litestar import Controller, Request, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.status_codes import HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
+from collabcampus.http.access import bearer_of
 from collabcampus.http.people import Secret
 from collabcampus.identity import Identity
-from collabcampus.identity.throttle import MAILED
+from collabcampus.identity.throttle import FORGOTTEN, MAILED, VERIFICATIONS
+from collabcampus.identity.tokens import ACCOUNT
 
 
 class Forgot(Secret, frozen=True):
@@ -24,9 +28,10 @@ class Reset(Secret, frozen=True):
 
 
 class Verify(Secret, frozen=True):
-    """The token that was mailed."""
+    """The token that was mailed, and the password of whoever is not signed in."""
 
     token: str
+    password: str | None = None
 
 
 class RecoveryController(Controller):
@@ -37,7 +42,7 @@ class RecoveryController(Controller):
     @post("/password/forgot", status_code=HTTP_202_ACCEPTED, opt={"exclude_from_auth": True}, security=[{}])
     async def forgot_password(self, data: JSONBody[Forgot], identity: NamedDependency[Identity]) -> None:
         """Mail a token that sets a new password. The answer is the same whether anybody has this address."""
-        await identity.throttle.spend(MAILED)
+        await identity.throttle.spend(FORGOTTEN)
         identity.changes.forgot(data.email)
 
     @post("/password/reset", status_code=HTTP_204_NO_CONTENT, opt={"exclude_from_auth": True}, security=[{}])
@@ -50,7 +55,18 @@ class RecoveryController(Controller):
         await identity.changes.reset(data.token, data.password)
 
     @post("/email/verify", status_code=HTTP_204_NO_CONTENT, opt={"exclude_from_auth": True}, security=[{}])
-    async def verify_email(self, data: JSONBody[Verify], identity: NamedDependency[Identity]) -> None:
-        """Verify an address with the token that was mailed to it: it is the account's from now on."""
-        await identity.throttle.spend(MAILED)
-        await identity.changes.verify(data.token)
+    async def verify_email(
+        self, data: JSONBody[Verify], request: Request[Any, Any, Any], identity: NamedDependency[Identity]
+    ) -> None:
+        """Verify an address with the token that was mailed to it: it is the account's from now on.
+
+        Whoever brings it shows that the account is theirs, too: by their access token, or by its `password` where
+        they are not signed in. Else somebody could register with another's address and have it confirmed by them.
+        """
+        await identity.throttle.spend(VERIFICATIONS)
+        if data.password is not None:
+            await identity.changes.verify_by_password(data.token, data.password)
+            return
+        claims = await identity.claims(bearer_of(request))
+        claims.require(ACCOUNT)
+        await identity.changes.verify(data.token, claims.user_id)

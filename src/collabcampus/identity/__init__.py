@@ -1,10 +1,10 @@
 """Who people are: accounts, passwords, tokens and sessions; knows no HTTP and no Socket.IO."""
 
-import base64
 import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -12,19 +12,20 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from collabcampus.domain import commands as c
-from collabcampus.domain.errors import AddressNotVerified, InvalidPayload
+from collabcampus.domain.errors import AddressNotVerified, Busy, InvalidPayload
 from collabcampus.domain.project import Actor
 from collabcampus.identity import api_tokens, errors
 from collabcampus.identity import security_log as kinds
-from collabcampus.identity.accounts import NAMES_CHANNEL, Account, Accounts, User, clean_email
+from collabcampus.identity.accounts import NAMES_CHANNEL, Account, Accounts, User, clean_email, comparable_email
 from collabcampus.identity.administration import DISABLED_CHANNEL, Administration
 from collabcampus.identity.changes import Changes
 from collabcampus.identity.closing import Closing
 from collabcampus.identity.devices import Device, Devices
+from collabcampus.identity.digests import derived
 from collabcampus.identity.keys import KEYS_CHANNEL, SHORTEST_SECRET, Keyring, Keys
 from collabcampus.identity.letters import Letters
 from collabcampus.identity.mail import Nowhere
-from collabcampus.identity.passwords import Passwords, require_strong
+from collabcampus.identity.passwords import NOBODYS, Passwords, require_strong
 from collabcampus.identity.post import Post
 from collabcampus.identity.registration import OPEN, Admission, Invited, address_digest
 from collabcampus.identity.security_log import SecurityLog
@@ -112,19 +113,24 @@ class Identity:
 
     async def unguessable(self) -> str:
         """The hash of a password that nobody knows: it costs a guess what any other does."""
-        return await self._passwords.hash(secrets.token_urlsafe(32))
+        return NOBODYS + await self._passwords.hash(secrets.token_urlsafe(32))
+
+    async def has_hash(self, password: str, hashed: str) -> bool:
+        """Whether this hash is of this password."""
+        return await self._passwords.verify(hashed, password)
 
     def close(self) -> None:
         """End the threads that hash."""
         self._passwords.close()
 
     async def heal(self) -> None:
-        """Read what notifications may have been missed of, and sweep: now and then."""
-        await self.sessions.load()
-        await self.administration.load()
-        if self._ring is self.keys.ring:
-            await self.keys.load()
-        await self.throttle.sweep()
+        """Read what notifications may have been missed of, and sweep: now and then. What the database is too busy for
+        waits until the next time, and keeps nothing else from being done."""
+        loads = [self.sessions.load, self.administration.load]
+        loads += [self.keys.load] if self._ring is self.keys.ring else []
+        for step in (*loads, self.throttle.sweep, self.sessions.sweep):
+            with suppress(Busy):
+                await step()
 
     async def register(
         self, email: str, name: str, password: str, user_agent: str, *, verified: bool = False
@@ -132,27 +138,42 @@ class Identity:
         """A new account, signed in, whatever the rule is. EmailTaken, InvalidEmail, InvalidName or WeakPassword
         otherwise."""
         require_strong(password, clean_email(email))
-        users = await self.accounts.add([(email, name)], await self._passwords.hash(password), verified=verified)
+        hashed = await self._passwords.hash(password)
+        users = await self.accounts.add([(email, name)], hashed, verified=verified)
         self.security.record(kinds.REGISTERED, user_id=users[0].id)
-        return await self._sign_in(users[0], user_agent)
+        return await self._sign_in(users[0], user_agent, hashed)
+
+    async def enrol(self, email: str, name: str, password: str) -> User:
+        """The same for an operator, who knows that the address is theirs, and with nobody signed in."""
+        require_strong(password, clean_email(email))
+        (user,) = await self.accounts.add([(email, name)], await self._passwords.hash(password), verified=True)
+        self.security.record(kinds.REGISTERED, user_id=user.id)
+        return user
 
     async def sign_up(
         self, email: str, name: str, password: str, user_agent: str, invited: Invited | None = None
     ) -> SignedIn | None:
         """The same by the rule of this server, and mail that proves the address; None where that comes before signing
-        in. RegistrationClosed or AddressNotAllowed, too.
+        in, also for an address that is registered, whose owner is written to. RegistrationClosed or
+        AddressNotAllowed, too.
 
         RateLimited, here and below, where the `peer` that asks does so too often; who has none may always.
         """
         cleaned = clean_email(email)
         await self.throttle.spend(REGISTRATIONS)
+        require_strong(password, cleaned)  # before anything that depends on whose address it is
         at_once = await self._admission.admit(cleaned, invited)
-        require_strong(password, cleaned)
         hashed = await self._passwords.hash(password)
-        (user,) = await self.accounts.add([(cleaned, name)], hashed, must_verify=not at_once)
+        try:
+            (user,) = await self.accounts.add([(cleaned, name)], hashed, must_verify=not at_once)
+        except errors.EmailTaken:
+            if at_once:
+                raise
+            self.changes.welcome_back(cleaned)
+            return None
         self.security.record(kinds.REGISTERED, user_id=user.id)
         self.changes.welcome(user.id)
-        return await self._sign_in(user, user_agent) if at_once else None
+        return await self._sign_in(user, user_agent, hashed) if at_once else None
 
     async def register_many(
         self, people: list[tuple[str, str]], password: str, life_s: int
@@ -177,7 +198,8 @@ class Identity:
 
     async def _recognized(self, email: str, password: str) -> tuple[User, str, bool, bool]:
         """Whose password it is; BadCredentials."""
-        async with self.throttle.trying(email, self._passwords.turn()) as buckets:
+        buckets = self.throttle.of_login(email)
+        async with self.throttle.trying(buckets, self._passwords.turn()):
             known = await self.accounts.credentials(email)
             if not await self._passwords.matches(known[1] if known else None, password) or known is None:
                 self._refused_sign_in(email, known[0] if known else None)
@@ -214,16 +236,19 @@ class Identity:
     async def claims(self, token: str) -> Claims:
         """Who an access token or an API token speaks for, and with which scopes; why not otherwise: an
         Unauthenticated, or AccountDisabled for an API token."""
+        try:
+            return await self._claims(token)
+        except (errors.TokenInvalid, errors.SessionEnded):
+            self.security.record_some(kinds.TOKEN_REFUSED)
+            raise
+
+    async def _claims(self, token: str) -> Claims:
         if token.startswith(api_tokens.PREFIX):
             return await self.api_tokens.claims(token)
         kid = unknown_key(token, self._ring) if self._ring is self.keys.ring else None
         if kid:
             await self.keys.found(kid)  # another node may have made it just now
-        try:
-            return self.authenticate(token)
-        except errors.TokenInvalid:
-            self.security.record_some(kinds.TOKEN_REFUSED)
-            raise
+        return self.authenticate(token)
 
     async def account(self, user_id: str) -> Account:
         """The account with this id, as its owner sees it; TokenInvalid where it is gone."""
@@ -261,8 +286,7 @@ class Identity:
 
     def invitation_secret(self, invitation_id: str) -> str:
         """What an invitation's link has, made again whenever it is asked for; it is stored nowhere."""
-        made = hmac.digest(self._invitations, invitation_id.encode(), "sha256")
-        return base64.urlsafe_b64encode(made).decode().rstrip("=")
+        return derived(self._invitations, invitation_id)
 
     async def _resolve_invited(self, command: c.CreateInvitation) -> c.Command:
         assert command.invitation_id is not UNSET, "it has its id by now"
@@ -307,7 +331,7 @@ class Identity:
 
     def _refused_sign_in(self, email: str, user: User | None) -> None:
         """Of the address that was tried a keyed digest: it may be a password typed into the wrong field."""
-        tried = email.strip().lower().encode("utf-8", "replace")
+        tried = comparable_email(email).encode("utf-8", "replace")
         digest = hmac.digest(self._invitations, b"tried " + tried, "sha256").hex()[:32]
         self.security.record(kinds.SIGN_IN_REFUSED, user_id=user.id if user else None, email_digest=digest)
 

@@ -22,6 +22,8 @@ FORMER = "Former member"
 """How somebody is called whose account is closed."""
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+@[^@\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+\Z")
+_JOINED = re.compile(r"(?<=[^\s\u200c\u200d])[\u200c\u200d](?=[^\s\u200c\u200d])")
+"""What several scripts and emoji have between two visible characters."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -45,9 +47,17 @@ class Account(Struct, frozen=True, rename="camel"):
 def clean_email(email: str) -> str:
     """The address as it is stored and compared: NFC, lower case. InvalidEmail for what is none."""
     cleaned = unicodedata.normalize("NFC", email.strip().lower())  # may grow: measured when it is done
-    if len(cleaned) > LONGEST_EMAIL or not _EMAIL.match(cleaned):
+    if len(cleaned) > LONGEST_EMAIL or not _EMAIL.match(cleaned) or _is_hiding(cleaned):
         raise InvalidEmail
     return cleaned
+
+
+def comparable_email(email: str) -> str:
+    """The same, and what is no address as it came: whatever is tried has a name to count it by."""
+    try:
+        return clean_email(email)
+    except InvalidEmail:
+        return email
 
 
 def clean_name(name: str) -> str:
@@ -55,7 +65,14 @@ def clean_name(name: str) -> str:
     cleaned = name.strip()
     if not 1 <= len(cleaned) <= LONGEST_NAME or _CONTROL.search(cleaned):
         raise InvalidName
+    if _is_hiding(_JOINED.sub("", cleaned)):
+        raise InvalidName
     return cleaned
+
+
+def _is_hiding(text: str) -> bool:
+    """Whether something in it shows nothing or turns the writing around, so that one looks like another."""
+    return any(unicodedata.category(each) == "Cf" for each in text)
 
 
 class Accounts:

@@ -5,7 +5,7 @@ good, API tokens rest until the account is enabled again.
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from msgspec import Struct
@@ -48,6 +48,7 @@ class Administration:
     def __init__(self, database: Database, sessions: Sessions, security: SecurityLog) -> None:
         self._database, self._sessions, self._security = database, sessions, security
         self.on_disabled: list[Callable[[str], None]] = []
+        self._loaded: set[tuple[str, datetime]] = set()
 
     async def require(self, user_id: str) -> None:
         """NotAdministrator for everybody who is none."""
@@ -75,9 +76,9 @@ class Administration:
         return Person(*rows[0])
 
     async def require_active(self, user_id: str) -> None:
-        """PersonNotFound or AccountDisabled; waits for whoever is changing the account right now."""
-        rows = await self._database.write(
-            "SELECT disabled_at IS NOT NULL FROM accounts WHERE user_id = %s AND closed_at IS NULL FOR SHARE", user_id
+        """PersonNotFound or AccountDisabled."""
+        rows = await self._database.fetch(
+            "SELECT disabled_at IS NOT NULL FROM accounts WHERE user_id = %s AND closed_at IS NULL", user_id
         )
         if not rows:
             raise PersonNotFound
@@ -108,19 +109,22 @@ class Administration:
 
     async def end_sessions(self, user_id: str, actor_id: str | None) -> int:
         """End all there are, API tokens too: how many. PersonNotFound."""
-        await self.person(user_id)
         async with self._database.connection() as connection, connection.transaction():
+            await _locked(connection, user_id)  # an API token that is being made right now ends, too
             ended = await end_sessions(connection, user_id, "ended by an administrator")
         self._sessions.heard_all(ended)
         self._security.record(kinds.SESSIONS_ENDED, user_id=user_id, actor_id=actor_id, count=len(ended))
         return len(ended)
 
     async def load(self) -> None:
-        """Hear who was disabled lately: whenever notifications may have been missed."""
+        """Hear who was disabled lately, each time once: whenever notifications may have been missed."""
         rows = await self._database.fetch(
-            "SELECT user_id FROM accounts WHERE disabled_at > now() - %s", timedelta(seconds=ENDED_KEPT_S)
+            "SELECT user_id, disabled_at FROM accounts WHERE disabled_at > now() - %s",
+            timedelta(seconds=ENDED_KEPT_S),
         )
-        for (user_id,) in rows:
+        found: set[tuple[str, datetime]] = {(user_id, disabled_at) for user_id, disabled_at in rows}
+        before, self._loaded = self._loaded, found
+        for user_id, _ in found - before:
             self.heard(user_id)
 
     def heard(self, user_id: str) -> None:

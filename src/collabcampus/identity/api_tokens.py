@@ -8,7 +8,9 @@ import hashlib
 import re
 import secrets
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
@@ -26,7 +28,7 @@ from collabcampus.identity.errors import (
     TooManyApiTokens,
 )
 from collabcampus.identity.security_log import SecurityLog
-from collabcampus.identity.sessions import Sessions
+from collabcampus.identity.sessions import API_TOKEN, Sessions
 from collabcampus.identity.tokens import READ, WRITE, Claims
 from collabcampus.log.database import Connection, Database
 
@@ -37,6 +39,7 @@ USUAL_DAYS, MOST_DAYS = 90, 365
 CHECKED_EACH_S = 5.0
 """How long a token that was found good is taken for good where nothing is heard of its end."""
 REMEMBERED = 10_000
+"""Tokens that were found good, and as many that are good for nothing, ever."""
 USED_EACH = timedelta(minutes=1)
 """How exactly its last use is known."""
 
@@ -85,28 +88,42 @@ class ApiTokens:
     def __init__(self, database: Database, sessions: Sessions, security: SecurityLog) -> None:
         self._database, self._sessions, self._security = database, sessions, security
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
-        self._forgotten = 0
+        self._of: defaultdict[str, set[bytes]] = defaultdict(set)
+        self._refused: OrderedDict[bytes, type[TokenInvalid | SessionEnded]] = OrderedDict()
+        self._looking: dict[object, set[str]] = {}
         sessions.on_end.append(self.forget)
 
-    async def make(self, user_id: str, name: str, scopes: frozenset[Scope], days: int = USUAL_DAYS) -> NewApiToken:
-        """A new token, good for some days; writing takes reading with it. InvalidName, TooManyApiTokens."""
+    async def make(
+        self,
+        user_id: str,
+        name: str,
+        scopes: frozenset[Scope],
+        days: int = USUAL_DAYS,
+        *,
+        session_id: str | None = None,
+    ) -> NewApiToken:
+        """A new token, good for some days; writing takes reading with it. `session_id` is the asker's, whom the
+        command line has none of. InvalidName, TooManyApiTokens; AccountDisabled or SessionEnded where they were put
+        out meanwhile."""
         name, token, token_id = clean_name(name), PREFIX + secrets.token_hex(RANDOM_BYTES), str(uuid_utils.uuid7())
         given = [each for each in get_args(Scope) if each in scopes or (each == READ and WRITE in scopes)]
         async with self._database.connection() as connection, connection.transaction():
-            await _require_room(connection, user_id)
+            await _require_room(connection, user_id, session_id)
             await connection.execute(
-                "INSERT INTO sessions (session_id, user_id, user_agent, kind) VALUES (%s, %s, '', 'token')",
-                (token_id, user_id),
+                "INSERT INTO sessions (session_id, user_id, user_agent, kind) VALUES (%s, %s, '', %s)",
+                (token_id, user_id, API_TOKEN),
             )
             await connection.execute(
                 "INSERT INTO api_tokens (token_id, digest, name, scopes, expires_at) "
                 "VALUES (%s, %s, %s, %s, now() + %s)",
                 (token_id, _digest(token), name, given, timedelta(days=days)),
             )
+            shown = await connection.execute(f"{_SHOWN} AND t.token_id = %s".encode(), (user_id, token_id))
+            made = await shown.fetchone()
+            assert made, "it was just made, and nobody else sees it yet"
         self._security.record(
             kinds.API_TOKEN_MADE, user_id=user_id, session_id=token_id, scopes=" ".join(given), days=days
         )
-        made = (await self._database.fetch(f"{_SHOWN} AND t.token_id = %s", user_id, token_id))[0]
         return NewApiToken(*(*made, token))
 
     async def of(self, user_id: str) -> list[ApiToken]:
@@ -125,39 +142,74 @@ class ApiTokens:
         if not _TOKEN.match(token):
             raise TokenInvalid
         digest = _digest(token)
+        if refused := self._refused.get(digest):
+            raise refused
         known = self._known.get(digest)
         if known is None or known.checked_at < time.monotonic() - CHECKED_EACH_S:
             known = await self._look_up(digest)
         if known.claims.expires_at <= time.time():
-            self._refused(kinds.API_TOKEN_EXPIRED, known.claims)
+            self._note(kinds.API_TOKEN_EXPIRED, known.claims)
             raise TokenExpired
         return known.claims
 
     def forget(self, session_id: str) -> None:
         """A session has ended: if it is a token's, nobody comes in by it any more."""
-        self._forget(lambda claims: claims.session_id == session_id)
+        self._forget(session_id)
 
     def forget_person(self, user_id: str) -> None:
         """Somebody was disabled."""
-        self._forget(lambda claims: claims.user_id == user_id)
+        self._forget(user_id)
 
-    def _forget(self, meant: Any) -> None:
-        self._forgotten += 1
-        for digest in [digest for digest, known in self._known.items() if meant(known.claims)]:
-            del self._known[digest]
+    def _forget(self, whose: str) -> None:
+        for heard in self._looking.values():
+            heard.add(whose)
+        for digest in tuple(self._of.get(whose, ())):
+            self._drop(digest)
 
     async def _look_up(self, digest: bytes) -> _Known:
-        """Ask the database; once more where something ended meanwhile, since the answer may be from before."""
+        """Ask the database; once more where it ended meanwhile, since the answer may be from before."""
         while True:
-            before, now = self._forgotten, time.monotonic()
-            known = _Known(await self._read(digest), now)
-            if before == self._forgotten:
-                break
+            now = time.monotonic()
+            with self._hearing() as heard:
+                claims = await self._asked(digest)
+            if heard.isdisjoint((claims.session_id, claims.user_id)):
+                return self._remember(digest, _Known(claims, now))
+
+    @contextmanager
+    def _hearing(self) -> Iterator[set[str]]:
+        """Which sessions and people end meanwhile."""
+        this, heard = object(), set[str]()
+        self._looking[this] = heard
+        try:
+            yield heard
+        finally:
+            del self._looking[this]
+
+    async def _asked(self, digest: bytes) -> Claims:
+        """What the database says; a token that is good for nothing any more is not asked for again."""
+        try:
+            return await self._read(digest)
+        except (TokenInvalid, SessionEnded) as refused:
+            self._refused[digest] = type(refused)
+            if len(self._refused) > REMEMBERED:
+                self._refused.popitem(last=False)
+            raise
+
+    def _remember(self, digest: bytes, known: _Known) -> _Known:
+        self._drop(digest)
         self._known[digest] = known
-        self._known.move_to_end(digest)
+        for each in (known.claims.session_id, known.claims.user_id):
+            self._of[each].add(digest)
         if len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
+            self._drop(next(iter(self._known)))
         return known
+
+    def _drop(self, digest: bytes) -> None:
+        known = self._known.pop(digest, None)
+        for each in (known.claims.session_id, known.claims.user_id) if known else ():
+            self._of[each].discard(digest)
+            if not self._of[each]:
+                del self._of[each]
 
     async def _read(self, digest: bytes) -> Claims:
         rows = await self._database.fetch(
@@ -175,7 +227,7 @@ class ApiTokens:
         if ended:
             raise SessionEnded
         if disabled:
-            self._refused(kinds.DISABLED_REFUSED, claims)
+            self._note(kinds.DISABLED_REFUSED, claims)
             raise AccountDisabled
         if long_unused:
             await self._database.write(
@@ -183,19 +235,27 @@ class ApiTokens:
             )
         return claims
 
-    def _refused(self, kind: str, claims: Claims) -> None:
+    def _note(self, kind: str, claims: Claims) -> None:
         self._security.record_some(kind, user_id=claims.user_id, session_id=claims.session_id)
 
 
-async def _require_room(connection: Connection, user_id: str) -> None:
-    """One after the other, so that the count holds."""
+async def _require_room(connection: Connection, user_id: str, session_id: str | None) -> None:
+    """One after the other, so that the count holds, and after whoever puts the asker out right now: the second
+    statement sees what was done while the first waited."""
     await connection.execute("SELECT FROM accounts WHERE user_id = %s FOR NO KEY UPDATE", (user_id,))
     found = await connection.execute(
-        "SELECT count(*) FROM sessions WHERE user_id = %s AND kind = 'token' AND ended_at IS NULL", (user_id,)
+        "SELECT (SELECT disabled_at IS NOT NULL FROM accounts WHERE user_id = %s), "
+        "%s::uuid IS NOT NULL AND NOT EXISTS (SELECT FROM sessions WHERE session_id = %s AND ended_at IS NULL), "
+        "(SELECT count(*) FROM sessions WHERE user_id = %s AND kind = %s AND ended_at IS NULL)",
+        (user_id, session_id, session_id, user_id, API_TOKEN),
     )
-    row = await found.fetchone()
-    if row and row[0] >= TOKENS_PER_PERSON:
-        raise TooManyApiTokens(most=TOKENS_PER_PERSON)
+    for disabled, ended, count in await found.fetchall():
+        if ended:
+            raise SessionEnded
+        if disabled:
+            raise AccountDisabled
+        if count >= TOKENS_PER_PERSON:
+            raise TooManyApiTokens(most=TOKENS_PER_PERSON)
 
 
 def _seconds(moment: datetime) -> int:

@@ -9,6 +9,8 @@ from collabcampus.identity.security_log import ACCOUNT_CLOSED, SecurityLog
 from collabcampus.identity.sessions import Sessions, end_sessions
 from collabcampus.log.database import Connection, Database
 
+CLOSED = "the account was closed"
+
 _FORGOTTEN = (
     "DELETE FROM refresh_tokens WHERE session_id IN (SELECT session_id FROM sessions WHERE user_id = %s)",
     "DELETE FROM api_tokens WHERE token_id IN (SELECT session_id FROM sessions WHERE user_id = %s)",
@@ -31,6 +33,14 @@ class Closing:
         async with self._database.connection() as connection, connection.transaction():
             await require_dispensable(connection, user_id)
 
+    async def end_others(self, user_id: str, but: str) -> None:
+        """End all sessions but the one that asks, API tokens too: nothing is done by them from now on.
+        LastAdministrator."""
+        async with self._database.connection() as connection, connection.transaction():
+            await require_dispensable(connection, user_id)
+            ended = await end_sessions(connection, user_id, CLOSED, but=but)
+        self._sessions.heard_all(ended)
+
     async def erase(self, user_id: str) -> None:
         """Forget somebody at once and for good, on every node; the address can be registered anew. PersonNotFound
         where that was done; LastAdministrator."""
@@ -49,7 +59,7 @@ async def _erase(connection: Connection, user_id: str) -> list[str]:
         "disabled_at = coalesce(disabled_at, now()), closed_at = now() WHERE user_id = %s",
         (user_id,),
     )
-    ended = await end_sessions(connection, user_id, "the account was closed")
+    ended = await end_sessions(connection, user_id, CLOSED)
     for forgotten in _FORGOTTEN:
         await connection.execute(forgotten.encode(), (user_id,))
     await connection.execute("SELECT pg_notify(%s, %s)", (NAMES_CHANNEL, user_id))

@@ -103,6 +103,22 @@ class WrongPassword(Forbidden):
     """This is not your password."""
 
 
+class PasswordNeeded(Forbidden):
+    """This takes your password, too."""
+
+
+class SignInTooOld(Forbidden):
+    """This takes a sign-in of just now; sign in again."""
+
+
+class NotToOneself(Forbidden):
+    """No administrator gives a project to themselves."""
+
+
+class PersonNotVerified(Conflict):
+    """Nobody has shown that this address is theirs: they bring what was mailed to it, or set a password by mail."""
+
+
 class BadMailedToken(Invalid):
     """This token was used, is over, or never was one; ask for another mail."""
 

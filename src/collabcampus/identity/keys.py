@@ -34,7 +34,8 @@ _READ = (
     "coalesce(extract(epoch FROM retires_at - now()), 'infinity')::float8 FROM keys"
 )
 _ADD = (
-    "WITH retired AS (UPDATE keys SET retires_at = now() + %s + %s WHERE retires_at IS NULL), "
+    "WITH retired AS (UPDATE keys SET retires_at = now() + %s "
+    "WHERE retires_at IS NULL OR retires_at > now() + %s), "
     "added AS (INSERT INTO keys (kid, secret, signs_from) VALUES (%s, %s, now() + %s)) "
     "SELECT pg_notify(%s, %s)"
 )
@@ -98,9 +99,10 @@ class Keyring:
         self._keys = {each.kid: each for each in keys}
 
     def signing(self) -> Key:
-        """The one that signs: the newest whose time has come."""
+        """The one that signs: the newest whose time has come, and is not over."""
         now = time.monotonic()
-        return max((each for each in self._keys.values() if each.signs_from <= now), key=lambda key: key.signs_from)
+        good = (each for each in self._keys.values() if each.signs_from <= now < each.retires_at)
+        return max(good, key=lambda key: key.signs_from)
 
     def verifying(self, kid: str) -> Key | None:
         """The key of this name, unless there is none or it has retired."""
@@ -158,10 +160,12 @@ class Keys:
         return self.ring.verifying(kid) is not None
 
     async def rotate(self, *, announced: float = ANNOUNCED_S, kept: float = KEPT_S) -> Listed:
-        """Make a key that signs after `announced` seconds; those before it verify for `kept` more."""
+        """Make a key that signs after `announced` seconds; those before it verify for `kept` more. Both 0 withdraw
+        them: what they signed is refused wherever this is heard."""
         secret = secrets.token_bytes(SHORTEST_SECRET)
         kid, delay = name_of(secret), timedelta(seconds=announced)
-        await self._database.write(_ADD, delay, timedelta(seconds=kept), kid, secret, delay, KEYS_CHANNEL, kid)
+        retiring = delay + timedelta(seconds=kept)
+        await self._database.write(_ADD, retiring, retiring, kid, secret, delay, KEYS_CHANNEL, kid)
         return next(each for each in await self.listed() if each.kid == kid)
 
     async def listed(self) -> list[Listed]:

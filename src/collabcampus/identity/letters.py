@@ -59,6 +59,17 @@ class Letters:
         )
         return Letter("reset", to, "Set a new password", text)
 
+    def known(self, to: str, token: str) -> Letter:
+        """Tells somebody who is registered that they, or somebody else, have registered again."""
+        text = (
+            "Somebody, probably you, registered at CollabCampus with this address. You have an account already:\n"
+            "sign in as before. If you forgot the password, set a new one:\n\n"
+            f"{self._link(RESET_PAGE, token)}\n\n"
+            f"or enter this code, which is good for an hour and for one time:\n\n{token}\n\n"
+            "If this was not you, do nothing: your account stays what it is.\n"
+        )
+        return Letter("known", to, "You have an account already", text)
+
     def password_changed(self, to: str) -> Letter:
         """Tells the owner."""
         text = f"The password of your CollabCampus account was changed.\n\n{_NOT_YOU}\n"
@@ -71,6 +82,24 @@ class Letters:
             f"here any more.\n\n{_NOT_YOU}\n"
         )
         return Letter("address_changes", to, "Your e-mail address is to change", text)
+
+    def api_token_made(self, to: str) -> Letter:
+        """Tells the owner."""
+        text = (
+            "An API token was made for your CollabCampus account: with it, a program acts as you.\n\n"
+            "If this was not you, set a new password with the mail that 'forgot my password' sends you:\n"
+            "all tokens end with it.\n"
+        )
+        return Letter("api_token_made", to, "An API token was made", text)
+
+    def provider_linked(self, to: str) -> Letter:
+        """Tells the owner."""
+        text = (
+            "Somebody, probably you, signed in to your CollabCampus account with an identity provider for the first\n"
+            "time. From now on it opens the account, beside your password.\n\n"
+            "If this was not you, tell whoever runs the server at once.\n"
+        )
+        return Letter("provider_linked", to, "You can sign in another way now", text)
 
     def message(self, letter: Letter) -> EmailMessage:
         """The letter as it is sent. ValueError for an address that would be more than one header's value."""

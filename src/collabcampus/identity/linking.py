@@ -8,6 +8,7 @@ from psycopg import Rollback
 
 from collabcampus.identity.accounts import LONGEST_NAME, User, clean_email, clean_name
 from collabcampus.identity.errors import AccountDisabled, EmailTaken, InvalidEmail, InvalidName, OpenidUnverified
+from collabcampus.identity.post import Post
 from collabcampus.identity.proofs import forget
 from collabcampus.identity.security_log import ACCOUNT_TAKEN_OVER, PROVIDER_LINKED, REGISTERED, SecurityLog
 from collabcampus.identity.sessions import Sessions, end_sessions
@@ -39,8 +40,8 @@ class Linked(Struct, frozen=True):
 class Linking:
     """The accounts of people at providers."""
 
-    def __init__(self, database: Database, sessions: Sessions, security: SecurityLog) -> None:
-        self._database, self._sessions, self._security = database, sessions, security
+    def __init__(self, database: Database, sessions: Sessions, security: SecurityLog, post: Post) -> None:
+        self._database, self._sessions, self._security, self._post = database, sessions, security, post
 
     async def account(self, vouched: Vouched, unguessable: Callable[[], Awaitable[str]]) -> User:
         """The account of somebody, made or linked at the first sign-in; `unguessable` gives the hash of a password
@@ -63,6 +64,8 @@ class Linking:
         self._sessions.heard_all(linked.ended)
         if linked.kind:
             self._security.record(linked.kind, user_id=linked.user.id, issuer=vouched.issuer)
+        if linked.kind == PROVIDER_LINKED:
+            self._post.send(self._post.letters.provider_linked(linked.user.email))
 
 
 async def _linked(connection: Connection, vouched: Vouched, unguessable: str) -> Linked | None:

@@ -4,9 +4,6 @@ What is kept of a sign-in under way are digests. The PKCE verifier and the nonce
 and a key of ours, so only the browser that began a sign-in, with us, can finish it.
 """
 
-import base64
-import hashlib
-import hmac
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
@@ -20,6 +17,7 @@ from collabcampus.domain.errors import Forbidden, Unauthenticated
 from collabcampus.domain.permissions import at_least
 from collabcampus.domain.types import Role
 from collabcampus.identity import Identity, User
+from collabcampus.identity.digests import base64url, derived, digest
 from collabcampus.identity.errors import (
     EmailTaken,
     OpenidDomainRefused,
@@ -73,7 +71,7 @@ class OpenId:
         """A sign-in leads back to one of `redirects`; without any, to wherever these `origins` have pages."""
         self._database, self._identity = database, identity
         self._redirects, self._origins = redirects, origins
-        self._linking = Linking(database, identity.sessions, identity.security)
+        self._linking = Linking(database, identity.sessions, identity.security, identity.post)
         self._http = httpx.AsyncClient(timeout=TIMEOUT_S) if providers else None
         self._issuers = {each.name: Issuer(each, self._http) for each in providers if self._http}
 
@@ -96,7 +94,7 @@ class OpenId:
         metadata = await issuer.metadata()
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         await self._database.write(
-            _BEGIN, FORGOTTEN_AT_ONCE, _digest(state), _digest(verifier), name, redirect_uri, BEGUN_FOR
+            _BEGIN, FORGOTTEN_AT_ONCE, digest(state), digest(verifier), name, redirect_uri, BEGUN_FOR
         )
         asked = {
             "response_type": "code",
@@ -105,7 +103,7 @@ class OpenId:
             "scope": " ".join(issuer.provider.scopes),
             "state": state,
             "nonce": self._derived("nonce", verifier),
-            "code_challenge": _base64(_digest(self._derived("pkce", verifier))),
+            "code_challenge": base64url(digest(self._derived("pkce", verifier))),
             "code_challenge_method": "S256",
         }
         url = httpx.URL(metadata.authorization_endpoint).copy_merge_params(asked)
@@ -125,7 +123,7 @@ class OpenId:
             raise
 
     async def _finished(self, issuer: Issuer, code: str, state: str, verifier: str, said_issuer: str | None) -> Known:
-        rows = await self._database.write(_FINISH, _digest(state), _digest(verifier), issuer.provider.name)
+        rows = await self._database.write(_FINISH, digest(state), digest(verifier), issuer.provider.name)
         if not rows:
             raise OpenidStateInvalid
         metadata = await issuer.metadata()
@@ -161,8 +159,7 @@ class OpenId:
         return f"{parts.scheme}://{parts.netloc}" in self._origins and "#" not in redirect_uri
 
     def _derived(self, purpose: str, verifier: str) -> str:
-        mac = hmac.digest(self._identity.sessions.secret, f"openid {purpose} {verifier}".encode(), "sha256")
-        return _base64(mac)
+        return derived(self._identity.sessions.secret, f"openid {purpose} {verifier}")
 
 
 _BEGIN = """
@@ -210,11 +207,3 @@ def _vouched(provider: Provider, claims: Mapping[str, Any]) -> Vouched:
     names.append(claims.get("preferred_username"))
     name = next((each for each in names if isinstance(each, str) and each), "")
     return Vouched(provider.issuer, str(claims["sub"]), email if isinstance(email, str) else None, name)
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
-
-
-def _base64(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()

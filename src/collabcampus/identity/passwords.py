@@ -24,6 +24,8 @@ RETRY_AFTER_S = 2
 
 T = TypeVar("T")
 SHORTEST, LONGEST = 12, 128
+NOBODYS = "!"
+"""Before the hash of a password that nobody knows: a guess costs what it does elsewhere."""
 
 
 def require_strong(password: str, email: str) -> None:
@@ -39,6 +41,11 @@ def require_strong(password: str, email: str) -> None:
         reason = "it is the e-mail address"
     if reason:
         raise WeakPassword(reason=reason)
+
+
+def is_somebodys(stored: str) -> bool:
+    """Whether a stored hash is of a password that somebody knows."""
+    return not stored.startswith(NOBODYS)
 
 
 class Passwords:
@@ -92,7 +99,7 @@ class Passwords:
         if len(password) > LONGEST or not _is_utf8(password):
             password = ""  # nobody has it # nosec B105
         try:
-            return self._hasher.verify(stored, password)
+            return self._hasher.verify(stored.removeprefix(NOBODYS), password)
         except (VerificationError, InvalidHashError):
             return False
 

@@ -1,11 +1,14 @@
 """The post: letters leave behind the requests that caused them, so that no answer waits for one or tells of one.
 
-What waits is in memory: a letter that is lost with the process is asked for again.
+What waits is in memory: a letter that is lost with the process is asked for again. One that could not be sent waits
+for its next try aside, so that it holds up no other.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+from contextvars import Context
 from email.message import EmailMessage
 
 import structlog
@@ -14,7 +17,7 @@ from collabcampus.identity.letters import Letter, Letters
 from collabcampus.identity.mail import Mailer, Undeliverable
 
 WAITING = 1_000
-"""Letters that may wait; beyond, one more is dropped, which a log says."""
+"""Letters that may wait, those for their next try among them; beyond, one more is dropped, which a log says."""
 CARRIERS = 4
 PAUSES_S = (1.0, 5.0, 30.0)
 """Before a letter is tried again."""
@@ -31,61 +34,76 @@ class Post:
 
     def __init__(self, letters: Letters, mailer: Mailer, pauses_s: Sequence[float] = PAUSES_S) -> None:
         self.letters, self._mailer, self._pauses_s = letters, mailer, pauses_s
-        self._waiting: deque[Written] = deque()
+        self._waiting: deque[tuple[Written, Sequence[float]]] = deque()
         self._carriers: set[asyncio.Task[None]] = set()
+        self._aside: set[asyncio.Task[None]] = set()
 
     def send(self, *letters: Letter) -> None:
         """Send these in their turn."""
-
-        async def written() -> Sequence[Letter]:
-            return letters
-
-        self.later(written)
+        self.later(_as_it_is(letters))
 
     def later(self, written: Written) -> None:
         """Have something written and sent in its turn; never waits, never fails."""
-        if len(self._waiting) >= WAITING:
+        if len(self._waiting) + len(self._aside) >= WAITING:
             _logger.error("mail_dropped", waiting=WAITING)
             return
-        self._waiting.append(written)
-        if len(self._carriers) < CARRIERS:
-            task = asyncio.get_running_loop().create_task(self._carry())
-            self._carriers.add(task)
-            task.add_done_callback(self._carriers.discard)
+        self._queue(written, self._pauses_s)
 
     async def drained(self) -> None:
         """Let what waits leave, for a bounded time."""
-        if self._carriers:
-            await asyncio.wait(self._carriers, timeout=DRAIN_S)
-        for each in self._carriers:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                while tasks := self._carriers | self._aside:
+                    await asyncio.wait(tasks)
+        for each in self._carriers | self._aside:
             each.cancel()
+
+    def _queue(self, written: Written, pauses_s: Sequence[float]) -> None:
+        self._waiting.append((written, pauses_s))
+        if len(self._carriers) < CARRIERS:
+            _started(self._carry(), self._carriers)
 
     async def _carry(self) -> None:
         while self._waiting:
-            written = self._waiting.popleft()
+            written, pauses_s = self._waiting.popleft()
             try:
                 letters = await written()
             except Exception as error:
                 _logger.error("mail_not_written", error=type(error).__name__)
                 continue
             for letter in letters:
-                await self._deliver(letter)
+                await self._deliver(letter, pauses_s)
 
-    async def _deliver(self, letter: Letter) -> None:
-        """Try until it is gone, it cannot succeed, or it was tried often enough."""
-        for pause in (*self._pauses_s, None):
-            try:
-                await self._mailer.send(self._message(letter))
-            except Exception as error:
-                if pause is None or isinstance(error, Undeliverable):
-                    _logger.error("mail_not_sent", kind=letter.kind, error=type(error.__cause__ or error).__name__)
-                    return
-                await asyncio.sleep(pause)
+    async def _deliver(self, letter: Letter, pauses_s: Sequence[float]) -> None:
+        """Try, and again after the next pause, unless it cannot succeed or there is no pause left."""
+        try:
+            await self._mailer.send(self._message(letter))
+        except Exception as error:
+            if pauses_s and not isinstance(error, Undeliverable):
+                _started(self._again(letter, *pauses_s), self._aside)
             else:
-                return
+                _logger.error("mail_not_sent", kind=letter.kind, error=type(error.__cause__ or error).__name__)
+
+    async def _again(self, letter: Letter, pause_s: float, *pauses_s: float) -> None:
+        await asyncio.sleep(pause_s)
+        self._queue(_as_it_is((letter,)), pauses_s)
 
     def _message(self, letter: Letter) -> EmailMessage:
         try:
             return self.letters.message(letter)
         except ValueError as error:
             raise Undeliverable from error
+
+
+def _as_it_is(letters: Sequence[Letter]) -> Written:
+    async def written() -> Sequence[Letter]:
+        return letters
+
+    return written
+
+
+def _started(work: Coroutine[None, None, None], among: set[asyncio.Task[None]]) -> None:
+    """In a context of its own: it is nobody's request that a carrier happened to be started by."""
+    task = asyncio.get_running_loop().create_task(work, context=Context())
+    among.add(task)
+    task.add_done_callback(among.discard)

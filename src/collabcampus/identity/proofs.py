@@ -1,13 +1,13 @@
 """Mailed tokens: whoever has one reads the mail of an address. Single use, stored as hashes, over after a while."""
 
-import hashlib
 import secrets
 from datetime import timedelta
 from typing import Literal
 
 from msgspec import Struct
 
-from collabcampus.identity.errors import BadMailedToken, TooManyMails
+from collabcampus.identity.digests import digest
+from collabcampus.identity.errors import BadMailedToken, TooManyMails, WrongPassword
 from collabcampus.log.database import Connection, Database
 
 Purpose = Literal["password", "address"]
@@ -40,26 +40,32 @@ class Proofs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def issue(self, user_id: str, purpose: Purpose, email: str) -> str:
-        """A fresh token to be mailed to this address; an older one is dead. TooManyMails after five in an hour."""
+    async def issue(self, user_id: str, purpose: Purpose, email: str, password_hash: str | None = None) -> str:
+        """A fresh token to be mailed to this address; an older one is dead. TooManyMails after five in an hour;
+        WrongPassword where the password that was asked for, which `password_hash` is of, was changed meanwhile, or
+        the account closed."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        issued = await self._database.write(
-            "INSERT INTO proofs AS p (user_id, purpose, digest, email, expires_at) "
-            "SELECT user_id, %s, %s, %s, now() + %s FROM accounts WHERE user_id = %s AND closed_at IS NULL FOR SHARE "
-            "ON CONFLICT (user_id, purpose) DO UPDATE "
+        ((there, issued),) = await self._database.write(
+            "WITH holder AS (SELECT user_id FROM accounts WHERE user_id = %s AND closed_at IS NULL "
+            "AND password_hash = coalesce(%s, password_hash) FOR SHARE), "
+            "issued AS (INSERT INTO proofs AS p (user_id, purpose, digest, email, expires_at) "
+            "SELECT user_id, %s, %s, %s, now() + %s FROM holder ON CONFLICT (user_id, purpose) DO UPDATE "
             "SET digest = excluded.digest, email = excluded.email, expires_at = excluded.expires_at, "
             "mails = CASE WHEN p.since > now() - interval '1 hour' THEN p.mails + 1 ELSE 1 END, "
             "since = CASE WHEN p.since > now() - interval '1 hour' THEN p.since ELSE now() END "
-            "WHERE p.mails < %s OR p.since <= now() - interval '1 hour' RETURNING 1",
-            *(purpose, _digest(token), email, LIFE[purpose], user_id, MAILS_AN_HOUR),
+            "WHERE p.mails < %s OR p.since <= now() - interval '1 hour' RETURNING 1) "
+            "SELECT EXISTS (SELECT FROM holder), EXISTS (SELECT FROM issued)",
+            *(user_id, password_hash, purpose, digest(token), email, LIFE[purpose], MAILS_AN_HOUR),
         )
+        if not there:
+            raise WrongPassword
         if not issued:
             raise TooManyMails
         return token
 
     async def check(self, token: str, purpose: Purpose) -> Proven:
         """What a token proves, which is good still afterwards. BadMailedToken otherwise."""
-        rows = await self._database.fetch(_GOOD, _digest(token), purpose)
+        rows = await self._database.fetch(_GOOD, digest(token), purpose)
         if not rows:
             raise BadMailedToken
         return Proven(*rows[0])
@@ -67,10 +73,10 @@ class Proofs:
     async def spend(self, connection: Connection, token: str, purpose: Purpose) -> Proven:
         """The same, in a transaction that uses it up and holds its account. BadMailedToken otherwise."""
         row = await (
-            await connection.execute(f"{_GOOD} FOR UPDATE OF a".encode(), (_digest(token), purpose))
+            await connection.execute(f"{_GOOD} FOR UPDATE OF a".encode(), (digest(token), purpose))
         ).fetchone()
         spent = await connection.execute(
-            "UPDATE proofs SET expires_at = '-infinity' WHERE digest = %s AND expires_at > now()", (_digest(token),)
+            "UPDATE proofs SET expires_at = '-infinity' WHERE digest = %s AND expires_at > now()", (digest(token),)
         )
         if row is None or not spent.rowcount:
             raise BadMailedToken
@@ -80,7 +86,3 @@ class Proofs:
 async def forget(connection: Connection, user_id: str) -> None:
     """Let all of a person's tokens be dead; how many were mailed is remembered."""
     await connection.execute("UPDATE proofs SET expires_at = '-infinity' WHERE user_id = %s", (user_id,))
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "replace")).digest()

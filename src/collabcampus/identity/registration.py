@@ -19,8 +19,7 @@ _IN_FORCE = """
     JOIN events AS e ON e.project_id = i.project_id AND e.position = i.since
     WHERE (i.row ->> 'uses')::int < CASE WHEN e.data ->> 'addressDigest' IS NULL
                                          THEN coalesce((i.row ->> 'maxUses')::int, 2147483647) ELSE 1 END
-        AND coalesce(i.row ->> 'expiresAt' || CASE length(i.row ->> 'expiresAt') WHEN 10 THEN 'T24' ELSE '' END, '~')
-            > rfc3339(now())
+        AND in_force(i.row ->> 'expiresAt')
 """
 
 
@@ -60,7 +59,7 @@ class Admission:
         if invited and await self._opens(invited, email):
             return True
         named = await self._database.fetch(
-            f"SELECT 1 {_IN_FORCE} AND e.data ->> 'addressDigest' "
+            f"SELECT 1 {_IN_FORCE} AND i.row -> 'uses' = '0' AND e.data ->> 'addressDigest' "
             "= encode(sha256(convert_to(i.key || '/' || %s, 'UTF8')), 'hex') LIMIT 1",
             email,
         )

@@ -55,6 +55,9 @@ SESSIONS_ENDED = "sessions_ended"
 OWNER_APPOINTED = "owner_appointed"
 ENTRIES_LOST = "entries_lost"
 
+KINDS = frozenset(each for name, each in dict(globals()).items() if name.isupper() and isinstance(each, str))
+"""All of these."""
+
 QUEUED = 10_000
 """Entries that wait for the database; beyond, they are in the lines alone, and counted."""
 AT_ONCE = 500
@@ -72,6 +75,8 @@ peer: ContextVar[str | None] = ContextVar("peer", default=None)
 _logger = structlog.get_logger(__name__)
 
 Detail = str | int
+
+COMMAND_LINE = "command line"
 
 
 class Entry(Struct, frozen=True, rename="camel"):
@@ -108,6 +113,8 @@ class SecurityLog:
         self._lost = 0
         self._arrived, self._written = asyncio.Event(), asyncio.Event()
         self._samples: dict[str, _Sample] = {}
+        self.by: str | None = None
+        """What does all that is recorded here, where that is no server; each entry says so."""
 
     def record(
         self,
@@ -125,6 +132,8 @@ class SecurityLog:
         """
         address = address or peer.get()
         ids = {"user_id": user_id, "actor_id": actor_id, "session_id": session_id, "address": address}
+        if self.by:
+            detail["by"] = self.by
         plain = {name: _plain(value) for name, value in detail.items()}
         _logger.info("security", kind=kind, **{name: value for name, value in ids.items() if value}, detail=plain)
         if len(self._waiting) >= QUEUED:

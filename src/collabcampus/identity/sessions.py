@@ -1,8 +1,5 @@
 """Sessions: refresh tokens that are used once, and the end of a session heard on every node."""
 
-import base64
-import hashlib
-import hmac
 import secrets
 import time
 from collections import OrderedDict
@@ -12,8 +9,9 @@ from datetime import timedelta
 import structlog
 import uuid_utils
 
+from collabcampus.identity.digests import derived, digest
 from collabcampus.identity.errors import BadCredentials, BadRefreshToken
-from collabcampus.identity.security_log import REFRESH_TOKEN_REUSED, SESSION_ENDED, SecurityLog
+from collabcampus.identity.security_log import KEPT, REFRESH_TOKEN_REUSED, SESSION_ENDED, SecurityLog
 from collabcampus.log.database import Connection, Database
 
 SESSIONS_CHANNEL = "collabcampus_sessions"
@@ -23,12 +21,37 @@ EVERY_KIND = (SIGN_IN, API_TOKEN)
 REFRESH_LIFE = timedelta(days=30)
 ENDED_KEPT_S = 2 * 3_600
 """How long an ended session is remembered: longer than any access token lives."""
+SIGN_INS_PER_PERSON = 1_000
+"""That live at once; the one unused for longest goes for one more."""
+ROWS_KEPT = KEPT
+"""Of a session that has ended: as long as the security log may name it."""
+SWEPT_AT_ONCE = 1_000
 
 _END = (
     "WITH ended AS (UPDATE sessions SET ended_at = now(), end_reason = %s "
     "WHERE session_id = %s AND ended_at IS NULL RETURNING user_id) "
     "SELECT (SELECT user_id FROM ended), pg_notify(%s, %s)::text"
 )
+# An hour late, for whoever is trading one in at its very end.
+_SWEEP_TOKENS = """
+    WITH over AS (
+        SELECT digest FROM refresh_tokens WHERE expires_at < now() - interval '1 hour'
+        ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED),
+    gone AS (DELETE FROM refresh_tokens WHERE digest IN (SELECT digest FROM over) RETURNING session_id)
+    UPDATE sessions AS s SET ended_at = now(), end_reason = 'unused for too long'
+    WHERE s.session_id IN (SELECT session_id FROM gone) AND s.ended_at IS NULL AND NOT EXISTS (
+        SELECT FROM refresh_tokens AS t
+        WHERE t.session_id = s.session_id AND t.expires_at >= now() - interval '1 hour')
+    RETURNING 1
+"""
+_SWEEP_SESSIONS = """
+    WITH over AS (
+        SELECT s.session_id FROM sessions AS s WHERE s.ended_at < now() - %s
+        AND NOT EXISTS (SELECT FROM refresh_tokens AS t WHERE t.session_id = s.session_id)
+        ORDER BY s.ended_at LIMIT %s FOR UPDATE SKIP LOCKED),
+    tokens AS (DELETE FROM api_tokens WHERE token_id IN (SELECT session_id FROM over))
+    DELETE FROM sessions WHERE session_id IN (SELECT session_id FROM over) RETURNING 1
+"""
 
 _logger = structlog.get_logger(__name__)
 
@@ -56,11 +79,28 @@ class Sessions:
             "begun AS (INSERT INTO sessions (session_id, user_id, user_agent) SELECT %s, user_id, %s FROM holder) "
             "INSERT INTO refresh_tokens (digest, session_id, expires_at) SELECT %s, %s, now() + %s FROM holder "
             "RETURNING 1",
-            user_id, password_hash, session_id, user_agent, _digest(token), session_id, REFRESH_LIFE,
+            user_id, password_hash, session_id, user_agent, digest(token), session_id, REFRESH_LIFE,
         )  # fmt: skip
         if not begun:
             raise BadCredentials
+        await self._make_room(user_id)
         return session_id, token
+
+    async def _make_room(self, user_id: str) -> None:
+        """End what is beyond as many sign-ins as a person may have."""
+        beyond = await self._database.fetch(
+            "SELECT session_id FROM sessions WHERE user_id = %s AND ended_at IS NULL AND kind = 'sign-in' "
+            "ORDER BY last_used_at DESC, session_id DESC OFFSET %s",
+            *(user_id, SIGN_INS_PER_PERSON),
+        )
+        for (session_id,) in beyond:
+            await self.end(session_id, "too many sign-ins")
+
+    async def sweep(self) -> None:
+        """Let go of refresh tokens that are over, with the sessions that live by none any more, and of sessions that
+        ended long ago; some at a time."""
+        await self._database.write(_SWEEP_TOKENS, SWEPT_AT_ONCE)
+        await self._database.write(_SWEEP_SESSIONS, ROWS_KEPT, SWEPT_AT_ONCE)
 
     async def turn(self, token: str) -> tuple[str, str, str]:
         """Trade a refresh token for its successor: user id, session id, token. BadRefreshToken otherwise.
@@ -88,7 +128,7 @@ class Sessions:
             "FROM refresh_tokens AS t JOIN sessions AS s USING (session_id) JOIN accounts AS a USING (user_id) "
             "WHERE t.digest = %s AND t.expires_at > now() AND s.ended_at IS NULL AND a.disabled_at IS NULL "
             "FOR UPDATE OF t",
-            (self._grace, _digest(token)),
+            (self._grace, digest(token)),
         )
         row = await result.fetchone()
         if row is None:
@@ -98,10 +138,10 @@ class Sessions:
         return user_id, session_id, used, used and (too_late or not self._grace)
 
     async def _replace(self, connection: Connection, session_id: str, token: str, successor: str) -> None:
-        await connection.execute("UPDATE refresh_tokens SET used_at = now() WHERE digest = %s", (_digest(token),))
+        await connection.execute("UPDATE refresh_tokens SET used_at = now() WHERE digest = %s", (digest(token),))
         await connection.execute(
             "INSERT INTO refresh_tokens (digest, session_id, expires_at) VALUES (%s, %s, now() + %s)",
-            (_digest(successor), session_id, REFRESH_LIFE),
+            (digest(successor), session_id, REFRESH_LIFE),
         )
         await connection.execute("UPDATE sessions SET last_used_at = now() WHERE session_id = %s", (session_id,))
 
@@ -147,8 +187,7 @@ class Sessions:
             self._ended.popitem(last=False)
 
     def _successor(self, token: str) -> str:
-        mac = hmac.digest(self.secret, b"refresh " + token.encode("utf-8", "replace"), "sha256")
-        return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+        return derived(self.secret, f"refresh {token}")
 
 
 async def end_sessions(
@@ -173,7 +212,3 @@ async def end_sessions(
 
 def _ending(session_id: str, reason: str) -> tuple[str, str, str, str]:
     return reason, session_id, SESSIONS_CHANNEL, session_id
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "replace")).digest()

@@ -2,8 +2,9 @@
 
 A sign-in asks three buckets: the account as tried from this place, the account from anywhere (larger, so that
 strangers who guess do not soon shut its owner out), and the place. A place is an IPv4 address or the /64 of an IPv6
-one. An address that nobody is registered with has its buckets like any other. What else anybody may ask without
-being signed in has a bucket a place.
+one. An address that nobody is registered with has its buckets like any other. Who is signed in and asked for the
+password again has a bucket of their own, which no stranger empties. What else anybody may ask without being signed in
+has a bucket a place for each kind of call.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from ipaddress import IPv6Address, ip_address
 from msgspec import Struct
 
 from collabcampus.domain.errors import RateLimited
+from collabcampus.identity.accounts import comparable_email
 from collabcampus.identity.security_log import THROTTLED, SecurityLog, peer
 from collabcampus.log.database import Database
 
@@ -24,6 +26,7 @@ WINDOW_S = 60.0
 ANYWHERE, PLACE, CALLS = 10, 10, 60
 """How many times the rate of an account these hold: it from anywhere, a place, and what else a place may do."""
 SIGN_INS, REGISTRATIONS, REFRESHES, MAILED, PROVIDERS = "sign_in", "registration", "refresh", "mailed", "openid"
+FORGOTTEN, VERIFICATIONS, OWNERS = "forgotten", "verification", "current_password"
 """What is counted."""
 SHORTEST_WAIT_S = 0.1
 PREFIX_V6 = 64
@@ -63,9 +66,14 @@ class Throttle:
         where = peer.get()
         if where is None:
             return []
-        who, place = email.strip().lower(), _place(where)
+        who, place = comparable_email(email), _place(where)
         named = ((f"account {place} {who}", 1), (f"account {who}", ANYWHERE), (f"place {place}", PLACE))
         return self._buckets(SIGN_INS, *named)
+
+    def of_owner(self, user_id: str) -> list[Bucket]:
+        """The bucket that a wrong current password is taken from: of the account, wherever who is signed in to it is;
+        none where no peer asks."""
+        return [] if peer.get() is None else self._buckets(OWNERS, (f"{OWNERS} {user_id}", 1))
 
     def of_calls(self, what: str) -> list[Bucket]:
         """The bucket that calls of a kind are taken from, by the `peer` that asks; none where no peer does."""
@@ -73,14 +81,13 @@ class Throttle:
         return [] if where is None else self._buckets(what, (f"{what} {_place(where)}", CALLS))
 
     @asynccontextmanager
-    async def trying(self, email: str, turn: AbstractAsyncContextManager[None]) -> AsyncIterator[list[Bucket]]:
-        """While a password for this address is tried: what it is taken from if it is wrong. RateLimited; asked again
-        when its `turn` comes, for others may have failed meanwhile."""
-        buckets = self.of_login(email)
+    async def trying(self, buckets: Sequence[Bucket], turn: AbstractAsyncContextManager[None]) -> AsyncIterator[None]:
+        """While a password is tried that is taken from these if it is wrong. RateLimited; asked again when its `turn`
+        comes, for others may have failed meanwhile."""
         await self.require(buckets)
         async with turn:
             await self.require(buckets)
-            yield buckets
+            yield
 
     async def spend(self, what: str) -> None:
         """Count a call of a kind. RateLimited where there were too many."""
@@ -102,9 +109,13 @@ class Throttle:
             await self._database.write(_TAKE, *_columns(buckets), timedelta(seconds=WINDOW_S))
 
     async def sweep(self) -> None:
-        """Let go of buckets that are full."""
+        """Let go of buckets that are full, and of none that somebody is taking from: they wait for one another in no
+        order, and one of them would be refused."""
         if self._rate:
-            await self._database.write("WITH gone AS (DELETE FROM throttle WHERE full_at < now()) SELECT 1")
+            await self._database.write(
+                "WITH full_again AS (SELECT digest FROM throttle WHERE full_at < now() FOR UPDATE SKIP LOCKED), "
+                "gone AS (DELETE FROM throttle WHERE digest IN (SELECT digest FROM full_again)) SELECT 1"
+            )
 
     def _buckets(self, what: str, *named: tuple[str, int]) -> list[Bucket]:
         if not self._rate:

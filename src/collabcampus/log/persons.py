@@ -85,8 +85,7 @@ _CONCERNS = """
     LEFT JOIN chat AS s ON s.project_id = n.project_id AND s.key = n.row ->> 'key'
     LEFT JOIN invitation AS i ON i.project_id = n.project_id AND i.key = n.row ->> 'key'
         AND i.row -> 'uses' = '0' AND p.row -> 'archived' = 'false'
-        AND coalesce(i.row ->> 'expiresAt' || CASE length(i.row ->> 'expiresAt') WHEN 10 THEN 'T24' ELSE '' END, '~')
-            > rfc3339(now())
+        AND in_force(i.row ->> 'expiresAt')
     LEFT JOIN read_notifications AS r
         ON r.user_id = (n.row ->> 'userId')::uuid AND r.project_id = n.project_id AND r.position = n.position
     WHERE CASE n.row ->> 'type' WHEN 'InvitationCreated' THEN i.key IS NOT NULL AND m.key IS NULL
