@@ -208,4 +208,4 @@ def test_a_rebuild_gives_the_same_tables(histories: Callable[[settings], None], 
 
 
 def _rows(connection: psycopg.Connection[tuple[object, ...]], name: str) -> list[tuple[object, ...]]:
-    return connection.execute(f"SELECT * FROM {name} ORDER BY project_id, key".encode()).fetchall()
+    return connection.execute(f"SELECT * FROM {name} ORDER BY project_id, key, position".encode()).fetchall()
