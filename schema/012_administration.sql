@@ -50,15 +50,19 @@ ALTER TABLE security_log ENABLE ALWAYS TRIGGER immutable;
 -- Lets go of what is older than `kept`, some at a time; how many. What is younger than 90 days stays whoever asks:
 -- nobody who works as the app wipes their traces away.
 CREATE FUNCTION forget_security_log(kept interval) RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp SET collabcampus.forgetting = 'on'
-BEGIN ATOMIC
-    WITH gone AS (
-        DELETE FROM security_log WHERE entry IN (
-            SELECT s.entry FROM security_log AS s WHERE s.at < now() - greatest(kept, interval '90 days')
-            ORDER BY s.at LIMIT 10000)
-        RETURNING 1)
-    SELECT count(*) FROM gone;
-END;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    gone bigint;
+BEGIN
+    -- Not by the function's SET: that asks PostgreSQL 15 for a superuser.
+    PERFORM set_config('collabcampus.forgetting', 'on', true);
+    DELETE FROM security_log WHERE entry IN (
+        SELECT s.entry FROM security_log AS s WHERE s.at < now() - greatest(kept, interval '90 days')
+        ORDER BY s.at LIMIT 10000);
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    PERFORM set_config('collabcampus.forgetting', 'off', true);
+    RETURN gone;
+END $$;
 REVOKE ALL ON FUNCTION forget_security_log FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION forget_security_log TO collabcampus_app;

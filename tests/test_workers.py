@@ -325,7 +325,7 @@ def test_a_weak_secret_is_refused_in_words_before_any_worker(
     command = [str(COLLABCAMPUS), "serve", "--workers", "2", "--port", "0", "--database-url", module_database_url]
     failed = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path)
 
-    assert (failed.returncode, "32 bytes" in failed.stderr, "Traceback" in failed.stderr) == (1, True, False)
+    assert (failed.returncode, "32 bytes" in failed.stderr, "Traceback" in failed.stderr) == (2, True, False)
 
 
 def test_no_secret_is_on_a_command_line(database_url: str) -> None:
