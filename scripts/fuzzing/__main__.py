@@ -126,7 +126,11 @@ def throw(throwers: list[Thrower], tally: Tally, arguments: Any, loop: Any, prog
         thrower = throwers[way % len(throwers)]
         throwing = thrower.poll if way // len(throwers) % POLLED_ONE_IN == 0 else thrower.throw
         every = [*packets, *garbage.offspring(packets, way, OFFSPRING * len(packets))]
-        asyncio.run_coroutine_threadsafe(throwing(every), loop).result()
+        try:
+            asyncio.run_coroutine_threadsafe(throwing(every), loop).result()
+        except AssertionError as fault:  # noted like every other finding: Hypothesis would shrink the batch instead
+            tally.findings.append(str(fault))
+            progress.console.print(fault, markup=False)
         for packet in every:
             parse(packet)
         progress.update(task, completed=tally.packets)

@@ -7,6 +7,7 @@ go differences of the time on the processor, which finds smaller leaks where a m
 
 import argparse
 import asyncio
+import logging
 import math
 import random
 import statistics
@@ -16,6 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
+import structlog
 from rich.console import Console
 from rich.progress import track
 
@@ -121,7 +123,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/timing", description=__doc__)
     parser.add_argument("--samples", type=int, default=LONG, help=f"sign-ins of either kind ({LONG})")
     parser.add_argument("--planted", type=float, default=PLANTED_MS, help="milliseconds of the planted leak (3)")
-    return asyncio.run(_measure(parser.parse_args()))
+    options = parser.parse_args()
+    # Thousands of refusals are logged, each a line that nobody asked for here.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    return asyncio.run(_measure(options))
 
 
 async def _measure(options: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
@@ -111,12 +112,20 @@ class Thrower:
 
     async def _send(self, packet: Thrown) -> None:
         if self._client is None:
-            self._client = await Framed.open(self._port)
-            self._client.send("40" + json.dumps(self._auth))
-            while not (await self._client.packet()).startswith("40{"):
-                pass
+            self._client = await self._connected()
         self._count([packet])
         self._write(self._client, packet)
+
+    async def _connected(self) -> Framed:
+        began, client = time.monotonic(), await Framed.open(self._port)
+        heard: list[str] = []
+        client.send("40" + json.dumps(self._auth))
+        while not heard or not heard[-1].startswith("40{"):
+            try:
+                heard.append(await client.packet())
+            except (AssertionError, OSError, EOFError, TimeoutError) as error:
+                raise AssertionError(f"not let in after {time.monotonic() - began:.1f} s: {heard}") from error
+        return client
 
     async def _settle(self, expected: Counter[int]) -> None:
         """Every event thrown so far is answered, as often as it asked to be."""

@@ -11,7 +11,9 @@ from collections.abc import Callable
 
 AT_ONCE = 16
 """Packets of one client that are taken up one after the other; a burst of more goes on in its turns."""
-ITERATION_S = 0.002
+IN_A_TURN = 4
+"""And in each of those."""
+ITERATION_S = 0.0005
 """What all turns together may take of one iteration of the loop, but for the last one begun."""
 
 

@@ -8,7 +8,7 @@ from time import monotonic_ns
 from typing import Any, Protocol, cast
 
 from collabcampus.live.pace import Bucket
-from collabcampus.sockets.turns import AT_ONCE, turns_of
+from collabcampus.sockets.turns import AT_ONCE, IN_A_TURN, turns_of
 
 try:
     from websockets.speedups import apply_mask
@@ -228,7 +228,7 @@ class Wire(asyncio.Protocol):
             if len(self._rest) < self._need:
                 return
             data, self._rest = bytes(self._rest), None
-        at = self._taken(data, 0)
+        at = self._taken(data, 0, AT_ONCE)
         if at < len(data) and not self._transport.is_closing():
             self._backlog = data, at
             self._transport.pause_reading()
@@ -239,7 +239,7 @@ class Wire(asyncio.Protocol):
         assert self._backlog
         data, at = self._backlog
         try:
-            at = self._taken(data, at)
+            at = self._taken(data, at, IN_A_TURN)
         except Exception:  # whatever it is, it is no other client's
             _logger.exception("what a connection sent could not be taken")
             self.abort()
@@ -251,19 +251,19 @@ class Wire(asyncio.Protocol):
             self._transport.resume_reading()
         return False
 
-    def _taken(self, data: bytes, at: int) -> int:
+    def _taken(self, data: bytes, at: int, most: int) -> int:
         """Take a few frames, from one place on; where the next begins, or the end once there is no more."""
         try:
             if self._state != _DEAF:
-                return self._read(data, at)
+                return self._read(data, at, most)
         except _Broken as broken:
             self._fail(broken.code)
         except UnicodeDecodeError:
             self._fail(NOT_UTF8)
         return len(data)
 
-    def _read(self, data: bytes, at: int) -> int:
-        need, size, left = 2, len(data), AT_ONCE
+    def _read(self, data: bytes, at: int, most: int) -> int:
+        need, size, left = 2, len(data), most
         while size - at >= need:
             if not left:
                 return at
