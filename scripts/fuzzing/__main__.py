@@ -79,7 +79,8 @@ async def targets(tally: Tally) -> AsyncIterator[tuple[list[Thrower], Any]]:
             Settings(data=Path(folder), command_rate=0, sockets_per_user=0, sockets_per_address=0)
         ) as application:
             product = Listening(application.asgi(), HandshakeProtocol)
-            echoes = [Echoing(ws, ping_interval=PATIENT_S, ping_timeout=PATIENT_S) for ws in _WAYS]
+            times = dict.fromkeys(("ping_interval", "ping_timeout", "connect_within"), PATIENT_S)
+            echoes = [Echoing(ws, **times) for ws in _WAYS]
             async with product, echoes[0], echoes[1]:
                 auth = {"token": await _token(product.port)}
                 throwers = [Thrower(product.port, auth, tally), Thrower(product.port, auth, tally)]

@@ -20,7 +20,8 @@ BATCHES, PATIENT_S, GONE_WITHIN_S = 60, 20, 5
 
 @pytest.fixture(scope="module", params=[HandshakeProtocol, "websockets-sansio"], ids=["wire", "ordinary"])
 async def echo(request: pytest.FixtureRequest, anyio_backend: object) -> AsyncIterator[Echoing]:
-    async with Echoing(request.param, ping_interval=PATIENT_S, ping_timeout=PATIENT_S) as echoing:
+    times = dict.fromkeys(("ping_interval", "ping_timeout", "connect_within"), PATIENT_S)
+    async with Echoing(request.param, **times) as echoing:
         yield echoing
 
 
