@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx
 import pytest
@@ -113,3 +113,33 @@ async def test_a_turn_that_fails_ends_its_own_flood_and_no_other() -> None:
         loop.set_exception_handler(None)
 
     assert failed == ["it fails"]
+
+
+async def test_what_fails_in_a_later_turn_fails_for_who_waits_for_all_of_it() -> None:
+    taken = list[int]()
+
+    def steps() -> Iterator[None]:
+        for each in range(FLOOD):
+            if each == FLOOD - 1:
+                raise ValueError("the last one")
+            yield taken.append(each)
+
+    with pytest.raises(ValueError, match="the last one"):
+        await turns.Turns().through(steps())
+    assert taken == list(range(FLOOD - 1))
+
+
+async def test_who_waits_no_longer_has_no_more_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "ITERATION_S", 0)
+    circle, taken = turns.Turns(), list[int]()
+    waiting = asyncio.create_task(circle.through(map(taken.append, range(FLOOD))))
+    while not taken:  # noqa: ASYNC110 - until it has begun
+        await asyncio.sleep(0)
+
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    had = len(taken)
+    await asyncio.sleep(0.05)
+
+    assert had < FLOOD
+    assert len(taken) <= had + turns.IN_A_TURN

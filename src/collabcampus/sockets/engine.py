@@ -21,7 +21,7 @@ from collabcampus.sockets.deadlines import Deadlines
 from collabcampus.sockets.handshake import EXTENSION, HandshakeProtocol
 from collabcampus.sockets.limits import OTHERS_A_SECOND, OTHERS_AT_ONCE, Counts, address_of
 from collabcampus.sockets.outbox import Outbox
-from collabcampus.sockets.turns import AT_ONCE
+from collabcampus.sockets.turns import turns_of
 from collabcampus.sockets.wire import CLOSE_WITHIN_S, NORMAL, PROTOCOL_ERROR, TOO_BIG, TOO_OFTEN, Wire, short
 
 UPGRADE_TIMEOUT_S = 10.0
@@ -144,10 +144,8 @@ class EngineSocket:
         """Take the packets of a POST."""
         try:
             body = await requests.body_of(environ, self.server.max_http_buffer_size)
-            for number, packet in enumerate(requests.packets_in(body.decode()), 1):
-                self.take(packet)
-                if number % AT_ONCE == 0:
-                    await asyncio.sleep(0)  # a body may hold thousands
+            packets = requests.packets_in(body.decode())
+            await turns_of(asyncio.get_running_loop()).through(map(self.take, packets))  # it may hold thousands
         except (ValueError, exceptions.EngineIOError) as error:
             self.shut(self.server.reason.TRANSPORT_ERROR)
             # Also where it ended while the body came: the base class has an answer only for a session it finds.

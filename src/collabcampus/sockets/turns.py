@@ -7,7 +7,8 @@ import asyncio
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 AT_ONCE = 16
 """Packets of one client that are taken up one after the other; a burst of more goes on in its turns."""
@@ -29,6 +30,26 @@ class Turns:
             asyncio.get_running_loop().call_soon(self._go_round)
         self._circle.append(turn)
 
+    async def through(self, steps: Iterator[None]) -> None:
+        """Take all of these steps, the first few at once; what one raises comes out here and ends it."""
+        if not _took(steps, AT_ONCE):
+            return
+        ended = asyncio.get_running_loop().create_future()
+
+        def turn() -> bool:
+            if ended.done():  # whoever waited for it is gone
+                return False
+            try:
+                if _took(steps, IN_A_TURN):
+                    return True
+                ended.set_result(None)
+            except Exception as error:
+                ended.set_exception(error)
+            return False
+
+        self.add(turn)
+        await ended
+
     def _go_round(self) -> None:
         ends, over = time.perf_counter() + ITERATION_S, False
         try:
@@ -40,6 +61,11 @@ class Turns:
         finally:  # also where one fails: it goes on no more, and the others do
             if self._circle:
                 asyncio.get_running_loop().call_soon(self._go_round)
+
+
+def _took(steps: Iterator[None], number: int) -> bool:
+    """Whether there were so many."""
+    return sum(1 for _ in islice(steps, number)) == number
 
 
 _turns: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Turns]" = weakref.WeakKeyDictionary()
