@@ -5,18 +5,19 @@ every event into its private copy; whoever owns a state alone merges into it in 
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import copy
-from typing import Any, TypeVar, assert_never
+from typing import Any, TypeAlias, TypeVar, assert_never, get_args
 
-from msgspec import UNSET, Struct, field, structs
+from msgspec import UNSET, Struct, field
+from msgspec.structs import replace
 
 from collabcampus.domain import events as e
 from collabcampus.domain.ranks import Place
 from collabcampus.domain.things import Comment, Invitation, Item, Label, Member, Message, Task
 from collabcampus.domain.types import Role
 
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 """Raise it whenever a state folded before would differ: stored snapshots of another version are dropped."""
 
 
@@ -85,8 +86,12 @@ def fold(project: Project, history: Iterable[e.Recorded]) -> Project:
 
 def merge(draft: Project, history: Iterable[e.Recorded]) -> None:
     """Bring a state that nobody else holds forward in place: each event costs the same on boards of every size."""
+    unplaced: Unplaced = {}
     for recorded in history:
-        _merge(draft, recorded)
+        event = recorded.event
+        _MERGES[type(event)](draft, event, recorded, unplaced)
+        draft.head = recorded.position
+    _place(draft, unplaced)
 
 
 def private_copy(project: Project) -> Project:
@@ -106,37 +111,25 @@ def private_copy(project: Project) -> Project:
     return draft
 
 
-def _merge(draft: Project, recorded: e.Recorded) -> None:
-    event = recorded.event
-    match event:
-        case e.TaskMoved():
-            _move_task(draft, event, recorded)
-        case e.TaskEdited() | e.TaskAssigned():
-            _merge_task(draft, event, recorded)
-        case e.TaskCreated():
-            _add_task(draft, event, recorded)
-        case e.TaskArchived() | e.TaskRestored():
-            _put_away(draft, event, recorded)
-        case e.TaskDeleted():
-            _drop_task(draft, event)
-        case e.DueReminded():
-            _replace_task(draft, event.task_id, reminded=event.reminded)
-        case e.ChecklistItemAdded() | e.ChecklistItemEdited() | e.ChecklistItemRemoved():
-            _merge_checklist(draft, event)
-        case e.CommentAdded() | e.CommentEdited() | e.CommentDeleted():
-            _merge_comment(draft, event, recorded)
-        case e.MessageSent() | e.MessageEdited() | e.MessageReacted() | e.MessageDeleted():
-            _merge_message(draft, event, recorded)
-        case e.ColumnAdded() | e.ColumnEdited() | e.ColumnMoved() | e.ColumnRemoved():
-            draft.columns = event.columns
-        case e.ColumnRebalanced():
-            _rebalance(draft, event)
-        case _:
-            _merge_project(draft, event, recorded)
-    draft.head = recorded.position
+Unplaced: TypeAlias = dict[str, Task | None]
+"""Tasks whose places wait for the end of a batch: as they were when they had their last place, None without one."""
 
 
-def _merge_project(draft: Project, event: e.Administrative, recorded: e.Recorded) -> None:
+def _place(draft: Project, unplaced: Unplaced) -> None:
+    """Give every task that waits its place: once a batch, however often it was moved."""
+    for task_id, placed in unplaced.items():
+        if placed:
+            column = draft.places[placed.status]
+            del column[bisect_left(column, (placed.rank, task_id))]
+            if not column:  # the same state, whichever way it was reached
+                del draft.places[placed.status]
+        task = draft.tasks.get(task_id)
+        if task and not task.archived:
+            insort(draft.places.setdefault(task.status, []), (task.rank, task_id))
+    unplaced.clear()
+
+
+def _merge_project(draft: Project, event: e.Administrative, recorded: e.Recorded, _: Unplaced) -> None:
     match event:
         case e.MemberAdded(user_id=user_id, role=role, provider=provider):
             draft.members[user_id] = Member(user_id, role, None if provider is UNSET else provider)
@@ -184,7 +177,7 @@ def _values(event: e.Event) -> dict[str, Any]:
 
 def _update(things: dict[str, T], key: str, values: dict[str, Any]) -> None:
     if key in things:
-        things[key] = structs.replace(things[key], **values)
+        things[key] = replace(things[key], **values)
 
 
 def _spend(draft: Project, things: dict[str, T], key: str) -> None:
@@ -192,34 +185,35 @@ def _spend(draft: Project, things: dict[str, T], key: str) -> None:
     draft.spent.add(key)
 
 
-def _add_task(draft: Project, event: e.TaskCreated, recorded: e.Recorded) -> None:
+def _add_task(draft: Project, event: e.TaskCreated, recorded: e.Recorded, unplaced: Unplaced) -> None:
     values = _values(event)
     values.pop("notifies", None)
     task = Task(**values, created_by=recorded.actor, created_at=recorded.at, updated_at=recorded.at)
     draft.tasks[task.task_id] = task
-    _put(draft, task)
+    unplaced.setdefault(task.task_id, None)
 
 
-def _move_task(draft: Project, event: e.TaskMoved, recorded: e.Recorded) -> None:
-    task = draft.tasks.get(event.task_id)
+def _move_task(draft: Project, event: e.TaskMoved, recorded: e.Recorded, unplaced: Unplaced) -> None:
+    task_id, status = event.task_id, event.status
+    task = draft.tasks.get(task_id)
     if task is None:
         return
-    _take(draft, task)
-    moved = structs.replace(task, status=event.status, rank=event.rank, updated_at=recorded.at)
-    draft.tasks[task.task_id] = moved
-    _put(draft, moved)
-    if event.status != task.status:
-        _note(draft, task.task_id, ("status",), recorded.position)
+    if task_id not in unplaced:
+        unplaced[task_id] = None if task.archived else task
+    draft.tasks[task_id] = replace(task, status=status, rank=event.rank, updated_at=recorded.at)
+    if status != task.status:
+        known = draft.set_at.get(task_id)
+        draft.set_at[task_id] = {**known, "status": recorded.position} if known else {"status": recorded.position}
 
 
-def _merge_task(draft: Project, event: e.TaskEdited | e.TaskAssigned, recorded: e.Recorded) -> None:
+def _merge_task(draft: Project, event: e.TaskEdited | e.TaskAssigned, recorded: e.Recorded, _: Unplaced) -> None:
     task = draft.tasks.get(event.task_id)
     if task is None:
         return
     values = _values(event)
     del values["task_id"]
     values.pop("notifies", None)
-    draft.tasks[task.task_id] = structs.replace(task, **values, updated_at=recorded.at)
+    draft.tasks[task.task_id] = replace(task, **values, updated_at=recorded.at)
     _note(draft, task.task_id, values, recorded.position)
 
 
@@ -227,24 +221,28 @@ def _note(draft: Project, task_id: str, fields: Iterable[str], position: int) ->
     draft.set_at[task_id] = {**draft.set_at.get(task_id, {}), **dict.fromkeys(fields, position)}
 
 
-def _put_away(draft: Project, event: e.TaskArchived | e.TaskRestored, recorded: e.Recorded) -> None:
+def _put_away(
+    draft: Project, event: e.TaskArchived | e.TaskRestored, recorded: e.Recorded, unplaced: Unplaced
+) -> None:
     task = draft.tasks.get(event.task_id)
     if task is None:
         return
-    _take(draft, task)
+    unplaced.setdefault(task.task_id, None if task.archived else task)
     _replace_task(draft, **_values(event), updated_at=recorded.at)
-    if isinstance(event, e.TaskRestored):
-        _put(draft, draft.tasks[task.task_id])
-        if event.status != task.status:
-            _note(draft, task.task_id, ("status",), recorded.position)
+    if isinstance(event, e.TaskRestored) and event.status != task.status:
+        _note(draft, task.task_id, ("status",), recorded.position)
+
+
+def _remind(draft: Project, event: e.DueReminded, *_: Any) -> None:
+    _replace_task(draft, event.task_id, reminded=event.reminded)
 
 
 def _replace_task(draft: Project, task_id: str, **values: Any) -> None:
     if task_id in draft.tasks:
-        draft.tasks[task_id] = structs.replace(draft.tasks[task_id], **values)
+        draft.tasks[task_id] = replace(draft.tasks[task_id], **values)
 
 
-def _drop_task(draft: Project, event: e.TaskDeleted) -> None:
+def _drop_task(draft: Project, event: e.TaskDeleted, _: e.Recorded, unplaced: Unplaced) -> None:
     task = draft.tasks.pop(event.task_id, None)
     draft.spent.update((event.task_id, *event.comments, *event.items))
     draft.set_at.pop(event.task_id, None)
@@ -253,30 +251,27 @@ def _drop_task(draft: Project, event: e.TaskDeleted) -> None:
     for item_id in event.items:
         draft.items.pop(item_id, None)
     if task:
-        _take(draft, task)
+        unplaced.setdefault(task.task_id, None if task.archived else task)
 
 
-def _put(draft: Project, task: Task) -> None:
-    insort(draft.places.setdefault(task.status, []), (task.rank, task.task_id))
+def _set_columns(
+    draft: Project, event: e.ColumnAdded | e.ColumnEdited | e.ColumnMoved | e.ColumnRemoved, *_: Any
+) -> None:
+    draft.columns = event.columns
 
 
-def _take(draft: Project, task: Task) -> None:
-    if not task.archived:
-        column = draft.places[task.status]
-        del column[bisect_left(column, (task.rank, task.task_id))]
-
-
-def _rebalance(draft: Project, event: e.ColumnRebalanced) -> None:
+def _rebalance(draft: Project, event: e.ColumnRebalanced, _: e.Recorded, unplaced: Unplaced) -> None:
+    _place(draft, unplaced)
     for task_id, rank in event.ranks.items():
         task = draft.tasks.get(task_id)
         if task:
-            draft.tasks[task_id] = structs.replace(task, rank=rank)
-    column = draft.places.get(event.status, [])
-    draft.places[event.status] = sorted((event.ranks.get(task_id, rank), task_id) for rank, task_id in column)
+            draft.tasks[task_id] = replace(task, rank=rank)
+    if column := draft.places.get(event.status):
+        draft.places[event.status] = sorted((event.ranks.get(task_id, rank), task_id) for rank, task_id in column)
 
 
 def _merge_checklist(
-    draft: Project, event: e.ChecklistItemAdded | e.ChecklistItemEdited | e.ChecklistItemRemoved
+    draft: Project, event: e.ChecklistItemAdded | e.ChecklistItemEdited | e.ChecklistItemRemoved, *_: Any
 ) -> None:
     task = draft.tasks.get(event.task_id)
     if task is None:
@@ -291,15 +286,15 @@ def _merge_checklist(
         case e.ChecklistItemRemoved():
             _spend(draft, items, event.item_id)
             draft.items.pop(event.item_id, None)
-    _replace_task(draft, task.task_id, checklist=tuple(sorted(items.values(), key=_place)))
+    _replace_task(draft, task.task_id, checklist=tuple(sorted(items.values(), key=_by_rank)))
 
 
-def _place(item: Item) -> Place:
+def _by_rank(item: Item) -> Place:
     return item.rank, item.item_id
 
 
 def _merge_comment(
-    draft: Project, event: e.CommentAdded | e.CommentEdited | e.CommentDeleted, recorded: e.Recorded
+    draft: Project, event: e.CommentAdded | e.CommentEdited | e.CommentDeleted, recorded: e.Recorded, _: Unplaced
 ) -> None:
     match event:
         case e.CommentAdded(comment_id=comment_id, task_id=task_id):
@@ -317,6 +312,7 @@ def _merge_message(
     draft: Project,
     event: e.MessageSent | e.MessageEdited | e.MessageReacted | e.MessageDeleted,
     recorded: e.Recorded,
+    _: Unplaced,
 ) -> None:
     message_id = event.message_id
     match event:
@@ -330,3 +326,20 @@ def _merge_message(
             _update(draft.messages, message_id, {"reactions": reactions})
         case e.MessageDeleted():
             _spend(draft, draft.messages, message_id)
+
+
+_MERGES: dict[type[e.Event], Callable[[Project, Any, e.Recorded, Unplaced], None]] = {
+    **dict.fromkeys(get_args(e.Administrative), _merge_project),
+    **dict.fromkeys((e.ColumnAdded, e.ColumnEdited, e.ColumnMoved, e.ColumnRemoved), _set_columns),
+    e.ColumnRebalanced: _rebalance,
+    e.TaskCreated: _add_task,
+    e.TaskMoved: _move_task,
+    **dict.fromkeys((e.TaskEdited, e.TaskAssigned), _merge_task),
+    **dict.fromkeys((e.TaskArchived, e.TaskRestored), _put_away),
+    e.TaskDeleted: _drop_task,
+    e.DueReminded: _remind,
+    **dict.fromkeys((e.ChecklistItemAdded, e.ChecklistItemEdited, e.ChecklistItemRemoved), _merge_checklist),
+    **dict.fromkeys((e.CommentAdded, e.CommentEdited, e.CommentDeleted), _merge_comment),
+    **dict.fromkeys((e.MessageSent, e.MessageEdited, e.MessageReacted, e.MessageDeleted), _merge_message),
+}
+"""A look-up, where a `match` would go through the classes one after the other for each event of a replay."""
