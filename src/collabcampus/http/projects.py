@@ -17,6 +17,7 @@ from collabcampus.http.access import Intent, Reader, etag
 from collabcampus.http.bodies import Body
 from collabcampus.http.door import Door, shown
 from collabcampus.http.pages import USUAL, Limit, Position, page
+from collabcampus.http.past import PastMoment, PastPosition, when_of
 from collabcampus.live import views
 from collabcampus.log import read
 
@@ -86,10 +87,21 @@ class ProjectsController(Controller):
 
     @get("/{project_id:uuid}/board")
     async def read_board(
-        self, project_id: FromPath[UUID], reader: NamedDependency[Reader], door: NamedDependency[Door]
+        self,
+        project_id: FromPath[UUID],
+        reader: NamedDependency[Reader],
+        door: NamedDependency[Door],
+        position: PastPosition = None,
+        at: PastMoment = None,
     ) -> Response[dict[str, Any]]:
-        """The whole board."""
-        return await door.board(str(project_id), reader)
+        """The whole board; with `position` or `at`, as it was then.
+
+        The `ETag` is that position. Who may read the project now may see all of its past.
+        """
+        when = when_of(position, at)
+        if when is None:
+            return await door.board(str(project_id), reader)
+        return await door.past_board(str(project_id), reader, when)
 
     @get("/{project_id:uuid}/events")
     async def list_events(
