@@ -12,7 +12,6 @@ from litestar.response import Stream
 from litestar.status_codes import HTTP_200_OK
 
 from collabcampus.domain import commands as c
-from collabcampus.domain import events as e
 from collabcampus.http.access import Intent, Reader, etag
 from collabcampus.http.bodies import Body
 from collabcampus.http.door import Door, shown
@@ -119,24 +118,11 @@ class ProjectsController(Controller):
         if NDJSON in request.headers.get("accept", ""):
             return Stream(_lines(door, str(project_id), after, head), media_type=NDJSON, headers=etag(head))
         found = await read.events_after(door.database, str(project_id), after, limit + 1)
-        items = [_shown(each) for each in found if each.position <= head]
+        items = [views.event(each) for each in found if each.position <= head]
         return shown(reader, head, lambda: page(items, limit, lambda item: item["position"]))
 
 
 async def _lines(door: Door, project_id: str, after: int, until: int) -> AsyncIterator[bytes]:
     """No further than the reader was a member for certain, however slowly they read."""
     async for recorded in read.history(door.database, project_id, after, until):
-        yield msgspec.json.encode(_shown(recorded)) + b"\n"
-
-
-def _shown(recorded: e.Recorded) -> dict[str, Any]:
-    return {
-        "projectId": recorded.project_id,
-        "position": recorded.position,
-        "type": recorded.type,
-        "key": recorded.event.key,
-        "data": msgspec.Raw(views.changes(recorded)),
-        "actor": recorded.actor,
-        "at": recorded.at,
-        "commandId": recorded.command_id,
-    }
+        yield msgspec.json.encode(views.event(recorded)) + b"\n"
