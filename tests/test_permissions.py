@@ -127,6 +127,12 @@ def test_the_room_is_for_members(people: People, sockets: Sockets, relation: str
     inside = ROLES[relation] is not None
 
     assert code(sockets.ask(person, "typing", room)) == "not_in_room"
+    for past in ({"at": 1}, {"at": "2999-01-01T00:00:00Z"}, {"at": 10_000}):
+        seen = OK if past["at"] != 10_000 else "position_ahead"
+        assert code(sockets.ask(person, "join_project", {**room, **past})) == (
+            seen if inside else "project_not_found"
+        )
+        assert code(sockets.ask(person, "typing", room)) == "not_in_room"
     assert code(sockets.ask(person, "join_project", room)) == (OK if inside else "project_not_found")
     assert code(sockets.ask(person, "typing", room)) == (OK if inside else "not_in_room")
     assert code(sockets.ask(person, "leave_project", room)) == OK

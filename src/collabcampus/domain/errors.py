@@ -121,6 +121,14 @@ class MessageNotFound(NotFound):
     """There is no such message in this chat."""
 
 
+class NotYetThere(NotFound):
+    """The project had not begun at this moment."""
+
+
+class PositionAhead(NotFound):
+    """The project has not come to this position yet; it is at `head`."""
+
+
 class InvitationNotFound(NotFound):
     """There is no such invitation, or it is used up, over or somebody else's."""
 

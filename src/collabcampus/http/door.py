@@ -17,6 +17,7 @@ from collabcampus.identity import Identity
 from collabcampus.live import views
 from collabcampus.live.projects import Projects
 from collabcampus.log.database import Database
+from collabcampus.log.past import Past, When
 
 
 class Door:
@@ -24,6 +25,7 @@ class Door:
 
     def __init__(self, database: Database, projects: Projects[Any], identity: Identity) -> None:
         self.database, self.projects, self.identity = database, projects, identity
+        self._past = Past(database)
 
     async def read(self, project_id: str, reader: Reader) -> tuple[Project, views.Names]:
         """The project as it is now, for one of its members, and the members' names.
@@ -43,6 +45,14 @@ class Door:
             names = await self.identity.names(live.state.members)
             require_member(live.state, reader.actor)
             return shown(reader, live.state.head, lambda: live.board(names))
+
+    async def past_board(self, project_id: str, reader: Reader, when: When) -> Response[Any]:
+        """The board as it was, for one of the project's members of now."""
+        await self.read(project_id, reader)
+        was = (await self._past.look(project_id, when)).state
+        names = await self.identity.names(was.members)
+        await self.read(project_id, reader)
+        return shown(reader, was.head, lambda: views.board(was, names))
 
     async def read_task(self, task_id: str, reader: Reader) -> tuple[Project, Task]:
         """A task and the project that it is in; TaskNotFound for whoever has no place there, too."""

@@ -12,11 +12,11 @@ from litestar.response import Stream
 from litestar.status_codes import HTTP_200_OK
 
 from collabcampus.domain import commands as c
-from collabcampus.domain import events as e
 from collabcampus.http.access import Intent, Reader, etag
 from collabcampus.http.bodies import Body
 from collabcampus.http.door import Door, shown
 from collabcampus.http.pages import USUAL, Limit, Position, page
+from collabcampus.http.past import PastMoment, PastPosition, when_of
 from collabcampus.live import views
 from collabcampus.log import read
 
@@ -86,10 +86,21 @@ class ProjectsController(Controller):
 
     @get("/{project_id:uuid}/board")
     async def read_board(
-        self, project_id: FromPath[UUID], reader: NamedDependency[Reader], door: NamedDependency[Door]
+        self,
+        project_id: FromPath[UUID],
+        reader: NamedDependency[Reader],
+        door: NamedDependency[Door],
+        position: PastPosition = None,
+        at: PastMoment = None,
     ) -> Response[dict[str, Any]]:
-        """The whole board."""
-        return await door.board(str(project_id), reader)
+        """The whole board; with `position` or `at`, as it was then.
+
+        The `ETag` is that position. Who may read the project now may see all of its past.
+        """
+        when = when_of(position, at)
+        if when is None:
+            return await door.board(str(project_id), reader)
+        return await door.past_board(str(project_id), reader, when)
 
     @get("/{project_id:uuid}/events")
     async def list_events(
@@ -107,24 +118,11 @@ class ProjectsController(Controller):
         if NDJSON in request.headers.get("accept", ""):
             return Stream(_lines(door, str(project_id), after, head), media_type=NDJSON, headers=etag(head))
         found = await read.events_after(door.database, str(project_id), after, limit + 1)
-        items = [_shown(each) for each in found if each.position <= head]
+        items = [views.event(each) for each in found if each.position <= head]
         return shown(reader, head, lambda: page(items, limit, lambda item: item["position"]))
 
 
 async def _lines(door: Door, project_id: str, after: int, until: int) -> AsyncIterator[bytes]:
     """No further than the reader was a member for certain, however slowly they read."""
     async for recorded in read.history(door.database, project_id, after, until):
-        yield msgspec.json.encode(_shown(recorded)) + b"\n"
-
-
-def _shown(recorded: e.Recorded) -> dict[str, Any]:
-    return {
-        "projectId": recorded.project_id,
-        "position": recorded.position,
-        "type": recorded.type,
-        "key": recorded.event.key,
-        "data": msgspec.Raw(views.changes(recorded)),
-        "actor": recorded.actor,
-        "at": recorded.at,
-        "commandId": recorded.command_id,
-    }
+        yield msgspec.json.encode(views.event(recorded)) + b"\n"
