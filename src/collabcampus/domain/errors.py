@@ -161,6 +161,18 @@ class TaskIsArchived(Conflict):
     """The task is archived; restore it first."""
 
 
+class UndoConflict(Conflict):
+    """Somebody built on this since; what stands in the way is named beside it."""
+
+
+class CannotBeUndone(Conflict):
+    """What this command brought about cannot be taken back; `type` names it."""
+
+
+class NothingToUndo(Conflict):
+    """There is nothing here that could be undone or redone so."""
+
+
 class ColumnNotEmpty(Conflict):
     """There are tasks in this column; say where they go."""
 

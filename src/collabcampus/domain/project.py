@@ -131,6 +131,8 @@ def _merge(draft: Project, recorded: e.Recorded) -> None:
             draft.columns = event.columns
         case e.ColumnRebalanced():
             _rebalance(draft, event)
+        case e.CommandUndone() | e.CommandRedone():
+            pass  # it says of the events after it why they are
         case _:
             _merge_project(draft, event, recorded)
     draft.head = recorded.position
@@ -158,6 +160,7 @@ def _merge_project(draft: Project, event: e.Administrative, recorded: e.Recorded
             draft.archived = event.archived
         case e.LabelCreated(label_id=label_id):
             draft.labels[label_id] = Label(label_id, event.name, event.color)
+            draft.spent.discard(label_id)  # the same one came back, by an undo
         case e.LabelEdited(label_id=label_id):
             _update(draft.labels, label_id, _values(event))
         case e.LabelDeleted(label_id=label_id):
@@ -286,6 +289,7 @@ def _merge_checklist(
         case e.ChecklistItemAdded():
             items[event.item_id] = Item(event.item_id, event.task_id, event.text, event.done, event.rank)
             draft.items[event.item_id] = event.task_id
+            draft.spent.discard(event.item_id)
         case e.ChecklistItemEdited():
             _update(items, event.item_id, _values(event))
         case e.ChecklistItemRemoved():

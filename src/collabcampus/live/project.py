@@ -148,6 +148,12 @@ class LiveProject(Generic[F]):
             self.forget(attempt)
         self.settled()
 
+    def refuse_overdue(self, failure: errors.Busy) -> None:
+        """Refuse what waits and should have been answered by now."""
+        now = asyncio.get_running_loop().time()
+        while self.waiting and self.waiting[0].deadline < now:
+            self.waiting.popleft().settle(None, failure)
+
     def settled(self) -> None:
         """Say that a commit came to an end, for whoever waits in `quiet`."""
         if self._quiet and not self.uncommitted:

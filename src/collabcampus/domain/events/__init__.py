@@ -16,6 +16,7 @@ from collabcampus.domain.events.base import Column as Column
 from collabcampus.domain.events.chat import *
 from collabcampus.domain.events.projects import *
 from collabcampus.domain.events.tasks import *
+from collabcampus.domain.events.undoing import *
 
 Event: TypeAlias = (
     ProjectCreated
@@ -54,6 +55,8 @@ Event: TypeAlias = (
     | MessageEdited
     | MessageReacted
     | MessageDeleted
+    | CommandUndone
+    | CommandRedone
 )
 
 Administrative: TypeAlias = (
