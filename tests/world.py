@@ -55,6 +55,19 @@ class World:
         """A message of the person's own, or else somebody's."""
         return self.messages.get(person) or next(iter(self.messages.values()))
 
+    def renamed(self) -> int:
+        """Where the owner gave the label another name."""
+        owner = self.people["owner"]
+        path = f"/api/projects/{self.project}/labels/{self.label}"
+        return int(owner.http.patch(path, json={"name": "Soon"}).raise_for_status().json()["position"])
+
+    def taken_back(self) -> int:
+        """Where the owner gave the label another name, and took that back."""
+        position = self.renamed()
+        path = f"/api/projects/{self.project}/undo"
+        self.people["owner"].http.post(path, json={"position": position}).raise_for_status()
+        return position
+
     @property
     def ids(self) -> dict[str, str]:
         """What is in it: names by id."""
@@ -120,6 +133,8 @@ SAMPLES: dict[type[c.Command], Sample] = {
     c.EditMessage: lambda w, p: {"messageId": w.message(p), "text": "Hello there"},
     c.DeleteMessage: lambda w, p: {"messageId": w.message(p)},
     c.ReactToMessage: lambda w, p: {"messageId": w.message(p), "emoji": "👍"},
+    c.Undo: lambda w, p: {"position": w.renamed()},
+    c.Redo: lambda w, p: {"position": w.taken_back()},
 }  # fmt: skip
 """What a client sends of each command, its project apart."""
 

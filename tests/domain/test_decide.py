@@ -27,6 +27,7 @@ from domain.decisions import (
     test_members,
     test_projects,
     test_tasks,
+    test_undoing,
 )
 from domain.given import (
     AT,
@@ -44,6 +45,7 @@ from domain.histories import BEGIN, Asked, asked, histories, recorded
 
 SUBJECTS: Any = (
     test_projects, test_columns, test_labels, test_members, test_tasks, test_checklists, test_comments, test_chat,
+    test_undoing,
 )  # fmt: skip
 ACCEPTED: list[Case] = [case for subject in SUBJECTS for case in subject.ACCEPTED]
 REFUSED: list[Case] = [case for subject in SUBJECTS for case in subject.REFUSED]

@@ -49,6 +49,8 @@ STORED: list[tuple[e.Event, str]] = [
     (e.MemberAdded("u", "viewer", provider="campus"), '{"userId":"u","role":"viewer","provider":"campus"}'),
     (e.MemberRoleChanged("u", "editor"), '{"userId":"u","role":"editor"}'),
     (e.MemberRemoved("u"), '{"userId":"u"}'),
+    (e.CommandUndone("c"), '{"undone":"c"}'),
+    (e.CommandRedone("c"), '{"undone":"c"}'),
     (
         e.InvitationCreated("i", "editor", "hash", "digest", "2026-12-24", 3, ("u",)),
         '{"invitationId":"i","role":"editor","secretHash":"hash","addressDigest":"digest","expiresAt":"2026-12-24",'

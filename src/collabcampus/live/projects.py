@@ -117,8 +117,8 @@ class Projects(Generic[F]):
         return await answered
 
     async def completed(self, command: c.Command, actor: Actor, project_id: str | None = None) -> c.Command:
-        """Give a creation its id, an undo its past, and a copy its original, which may be another project's: nothing where the actor
-        sees none, since a repeated command is answered all the same."""
+        """Give a creation its id, an undo its past, and a copy its original, which may be another project's: nothing
+        where the actor sees none, since a repeated command is answered all the same."""
         match command:
             case c.CopyTask():
                 original = await self._original(await read.project_of(self._database, command.task_id), actor)
@@ -132,9 +132,8 @@ class Projects(Generic[F]):
             case c.CreateProject(template=str(template)):
                 return structs.replace(command, original=copies.of_template(template, self._fresh_id))
             case c.Undo() | c.Redo():
-                return await undoing.completed(
-                    self._database, await self._original(project_id, actor), command, actor
-                )
+                known = await self._original(project_id, actor)
+                return await undoing.completed(self._database, known, command, actor)
             case _:
                 return c.with_id(command, self._fresh_id())
 

@@ -31,7 +31,4 @@ async def lately(database: Database, project_id: str, head: int, actor: str) -> 
         """,
         *(actor, project_id, head - LOOKED_BACK, head, actor),
     )
-    return [
-        Action(command_id, position, own, frozenset(types), undone)
-        for command_id, position, own, types, undone in rows
-    ]
+    return [Action(*known, frozenset(types), undone) for *known, types, undone in rows]
