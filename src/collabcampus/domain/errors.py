@@ -166,7 +166,7 @@ class UndoConflict(Conflict):
 
 
 class CannotBeUndone(Conflict):
-    """What this command brought about cannot be taken back; `type` names it."""
+    """What this command brought about cannot be taken back; `event` names it."""
 
 
 class NothingToUndo(Conflict):

@@ -78,9 +78,10 @@ async def _past(database: Database, project_id: str, head: int, command: Asked, 
     own = await _events_of_command(database, project_id, marks[-1].command_id if marks else wanted)
     if not own:
         return None
-    before = initial(project_id)
-    merge(before, await read.events_of(database, project_id, own[0].position - 1, things=_things(own)))
-    return c.Past(wanted, tuple(own), before)
+    before, things = initial(project_id), _things(own)
+    merge(before, await read.events_of(database, project_id, own[0].position - 1, things=things))
+    restored = await actions.restored(database, project_id, things, own[-1].position, head)
+    return c.Past(wanted, tuple(own), before, frozenset(restored))
 
 
 async def _events_of_command(database: Database, project_id: str, command_id: str) -> list[e.Recorded]:

@@ -1,4 +1,6 @@
-"""What somebody did lately in a project, command by command."""
+"""What somebody did lately in a project, command by command; and what undoing did."""
+
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -32,3 +34,18 @@ async def lately(database: Database, project_id: str, head: int, actor: str) -> 
         *(actor, project_id, head - LOOKED_BACK, head, actor),
     )
     return [Action(*known, frozenset(types), undone) for *known, types, undone in rows]
+
+
+async def restored(database: Database, project_id: str, things: Sequence[str], after: int, until: int) -> list[int]:
+    """The positions in between of events about these things by which something was undone or redone."""
+    rows = await database.fetch(
+        """
+        SELECT e.position FROM events AS e
+        JOIN commands AS c ON c.project_id = e.project_id AND c.command_id = e.command_id
+        JOIN events AS m ON m.project_id = e.project_id AND m.position = c.position - c.events + 1
+            AND m.type IN ('CommandUndone', 'CommandRedone')
+        WHERE e.project_id = %s AND thing(e.key, e.data) = ANY(%s) AND e.position > %s AND e.position <= %s
+        """,
+        *(project_id, list(things), after, until),
+    )
+    return [position for (position,) in rows]

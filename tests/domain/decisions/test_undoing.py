@@ -44,7 +44,7 @@ REFUSED = [
         c.Undo(some_id("command", 1), 7),
         errors.InvalidPayload(reason="ofCommand and position: one of them is enough"),
     ),
-    Case(c.Undo(past=c.Past("", tuple(SAID), given(GARDEN))), errors.CannotBeUndone(type="TaskDeleted")),
+    Case(c.Undo(past=c.Past("", tuple(SAID), given(GARDEN))), errors.CannotBeUndone(event="TaskDeleted")),
     Case(
         c.Undo(past=PAST),
         errors.UndoConflict(fields=["status", "rank"], taskId=FIRST),
@@ -147,6 +147,17 @@ def test_a_value_that_was_set_again_since_stays_even_where_it_is_the_same_by_now
     with pytest.raises(errors.UndoConflict) as refused:
         garden.undoes(own)
     assert refused.value.details == {"fields": ["priority"], "taskId": FIRST}
+
+
+def test_what_was_set_since_and_undone_is_not_in_the_way() -> None:
+    garden = begun()
+    garden.does(c.CreateTask("Dig", FIRST))
+    first = garden.does(c.EditTask(FIRST, priority="high"))
+    garden.undoes(garden.does(c.EditTask(FIRST, priority="low"), EDITOR), EDITOR)
+
+    garden.undoes(first)
+
+    assert garden.project.tasks[FIRST].priority is None
 
 
 def test_what_others_did_beside_it_stays() -> None:

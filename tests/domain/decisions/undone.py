@@ -39,7 +39,11 @@ class Told:
     def past(self, own: list[e.Recorded]) -> c.Past:
         """What the door would fill in."""
         before = self.history[: own[0].position - 1]
-        return c.Past(own[0].command_id, tuple(own), fold(initial(PROJECT), before))
+        marks = {
+            each.command_id for each in self.history if isinstance(each.event, e.CommandUndone | e.CommandRedone)
+        }
+        restored = frozenset(each.position for each in self.history if each.command_id in marks)
+        return c.Past(own[0].command_id, tuple(own), fold(initial(PROJECT), before), restored)
 
 
 def board(project: Project) -> object:

@@ -44,7 +44,7 @@ def undo(command: Asked, project: Project, actor: Actor) -> list[e.Event]:
         raise errors.NothingToUndo
     for each in command.past.own:
         if not isinstance(each.event, REVERSIBLE):
-            raise errors.CannotBeUndone(type=each.type)
+            raise errors.CannotBeUndone(event=each.type)
     decided = _Reversal(command.past, project, actor).decided if command.past.own else []
     marker = e.CommandUndone if isinstance(command, c.Undo) else e.CommandRedone
     return [marker(command.past.command_id), *decided] if decided else []
@@ -58,6 +58,7 @@ class _Reversal:
         # Tasks go back to where spreading their ranks had put them; the spreading itself stays.
         self._before = fold(past.before, [each for each in past.own if isinstance(each.event, e.ColumnRebalanced)])
         self._after, self._last = fold(past.before, past.own), past.own[-1].position
+        self._restored = past.restored
         self._now, self._draft, self._actor = project, private_copy(project), actor
         self.decided: list[e.Event] = []
         self._reverse()
@@ -117,7 +118,7 @@ class _Reversal:
         set_at = self._now.set_at.get(task_id, {})
         _require(
             {
-                name: getattr(now, name) == getattr(after, name) and set_at.get(name, 0) <= self._last
+                name: getattr(now, name) == getattr(after, name) and self._is_ours(set_at.get(name, 0))
                 for name in changed
             },
             taskId=task_id,
@@ -131,6 +132,10 @@ class _Reversal:
         self._place(before, after, changed)
         if checklist:
             self._checklist(before, after, now)
+
+    def _is_ours(self, position: int) -> bool:
+        """Whether nobody set a value since that was set there last."""
+        return position <= self._last or position in self._restored
 
     def _put_away(self, now: Task, after: Task) -> None:
         """A task that is undone is archived: its id is never used again, and it can come back."""
@@ -170,7 +175,7 @@ class _Reversal:
         spread = [each for each in self._own if isinstance(each, e.ColumnRebalanced) and each.status == before.status]
         moved = sum(isinstance(each, e.TaskMoved) for each in self._own)
         if moved > 1 and any(before.task_id not in each.ranks for each in spread) and before.status == after.status:
-            raise errors.CannotBeUndone(type="ColumnRebalanced")
+            raise errors.CannotBeUndone(event="ColumnRebalanced")
 
     def _checklist(self, before: Task, after: Task, now: Task) -> None:
         then, left, there = ({each.item_id: each for each in task.checklist} for task in (before, after, now))
