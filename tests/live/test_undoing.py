@@ -63,13 +63,13 @@ def test_the_last_one_is_the_newest_that_holds_and_changed_the_board() -> None:
     undone, redone = Action("3", 3, True, UNDONE, "2"), Action("4", 4, True, REDONE, "2")
     said, theirs = Action("5", 5, True, SAID, None), Action("6", 6, False, UNDONE, "2")
 
-    assert "2" == last_done([said, second, first])
-    assert "1" == last_done([undone, second, first])
-    assert "2" == last_done([redone, undone, second, first])
-    assert "1" == last_done([theirs, redone, undone, second, first])
+    assert last_done([said, second, first]) == "2"
+    assert last_done([undone, second, first]) == "1"
+    assert last_done([redone, undone, second, first]) == "2"
+    assert last_done([theirs, redone, undone, second, first]) == "1"
     assert last_done([said]) is None
 
-    assert "2" == last_undone([said, undone, second, first])
+    assert last_undone([said, undone, second, first]) == "2"
     assert last_undone([redone, undone, second]) is None
     assert last_undone([first, undone, second]) is None
     assert last_undone([theirs, second]) is None

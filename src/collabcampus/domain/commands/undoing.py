@@ -41,8 +41,8 @@ class Past(Struct, frozen=True):
 
     `own` are the events to be taken back, none where that has happened already: the command's, or those that undid or
     redid it last. `before` is the state before them, of the things they are about alone.
-    `restored` are the positions since at which an undo or a redo set something of them: what brought a value back did not
-    build on it.
+    `restored` are the positions since at which an undo or a redo set something of them: what brought a value back
+    did not build on it.
     """
 
     command_id: str
