@@ -40,7 +40,8 @@ class World:
         self.label = self._post(owner, "labels", name="Urgent")["labelId"]
         self.task, self.other_task = owner.task(self.project, "Dig"), owner.task(self.project, "Sow")
         self.archived = owner.task(self.project, "Old")
-        owner.http.post(f"/api/tasks/{self.archived}/archive").raise_for_status()
+        put_away = owner.http.post(f"/api/tasks/{self.archived}/archive").raise_for_status()
+        self.put_away: int = put_away.json()["position"]
         self.item = self._on_task(owner, "checklist", text="Find the spade")["itemId"]
         self.comments = {each: self._on_task(each, "comments", text="Look")["commentId"] for each in (owner, editor)}
         self.messages = {each: self._post(each, "messages", text="Hello")["messageId"] for each in (owner, editor)}
@@ -54,19 +55,6 @@ class World:
     def message(self, person: Person) -> str:
         """A message of the person's own, or else somebody's."""
         return self.messages.get(person) or next(iter(self.messages.values()))
-
-    def renamed(self) -> int:
-        """Where the owner gave the label another name."""
-        owner = self.people["owner"]
-        path = f"/api/projects/{self.project}/labels/{self.label}"
-        return int(owner.http.patch(path, json={"name": "Soon"}).raise_for_status().json()["position"])
-
-    def taken_back(self) -> int:
-        """Where the owner gave the label another name, and took that back."""
-        position = self.renamed()
-        path = f"/api/projects/{self.project}/undo"
-        self.people["owner"].http.post(path, json={"position": position}).raise_for_status()
-        return position
 
     @property
     def ids(self) -> dict[str, str]:
@@ -133,8 +121,8 @@ SAMPLES: dict[type[c.Command], Sample] = {
     c.EditMessage: lambda w, p: {"messageId": w.message(p), "text": "Hello there"},
     c.DeleteMessage: lambda w, p: {"messageId": w.message(p)},
     c.ReactToMessage: lambda w, p: {"messageId": w.message(p), "emoji": "👍"},
-    c.Undo: lambda w, p: {"position": w.renamed()},
-    c.Redo: lambda w, p: {"position": w.taken_back()},
+    c.Undo: lambda w, p: {"position": w.put_away},
+    c.Redo: lambda w, p: {"position": w.put_away},
 }  # fmt: skip
 """What a client sends of each command, its project apart."""
 

@@ -221,6 +221,10 @@ class Unavailable(Busy):
     """The log cannot be reached right now; nothing was changed for certain, try again shortly."""
 
 
+class NewerVersion(Busy):
+    """A newer version of the server has written what this one does not know: here the project can only be read."""
+
+
 class InvalidPayload(Invalid):
     """The payload is not what this command takes."""
 

@@ -16,8 +16,9 @@ from collabcampus.domain.ranks import Place
 from collabcampus.domain.things import Comment, Invitation, Item, Label, Member, Message, Task
 from collabcampus.domain.types import Role
 
-FOLD_VERSION = 2
-"""Raise it whenever a state folded before would differ: stored snapshots of another version are dropped."""
+FOLD_VERSION = 3
+"""Raise it whenever a state folded before would differ, and with every new type of event: stored snapshots of another
+version are dropped, so that a node which does not know the type loads no state that holds it."""
 
 
 class Actor(Struct, frozen=True):
