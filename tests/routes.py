@@ -47,6 +47,8 @@ ROUTES: dict[type[c.Command], Route] = {
     c.SendMessage: ("POST", "/{project}/messages"),
     c.EditMessage: ("PATCH", "/{project}/messages/{messageId}"),
     c.DeleteMessage: ("DELETE", "/{project}/messages/{messageId}"),
+    c.Undo: ("POST", "/{project}/undo"),
+    c.Redo: ("POST", "/{project}/redo"),
     c.ReactToMessage: ("PUT", "/{project}/messages/{messageId}/reactions/{emoji}"),
 }
 """Method and path; beneath `/api/tasks` where it begins with a task, beneath `/api/projects` otherwise."""

@@ -87,6 +87,10 @@ const moving = move(taskId, "review");
 console.log("at once:", shown(board.tasks.get(taskId)).status, "not yet:", board.tasks.get(taskId).status);
 const moved = await moving;
 console.log("then:", board.tasks.get(taskId).status, pending.size);
+await undo();
+const undone = board.tasks.get(taskId).status;
+await redo();
+console.log("undone:", undone, "redone:", board.tasks.get(taskId).status);
 console.log("refused:", await move(taskId, "nowhere").catch((error) => error.code), pending.size);
 
 const again = { taskId, status: "review" };
@@ -171,6 +175,7 @@ def test_the_javascript_client_keeps_the_servers_board(demo: Server, tmp_path: P
     assert done.stdout.splitlines() == [
         "at once: review not yet: todo",
         "then: review 0",
+        "undone: todo redone: review",
         "refused: column_not_found 0",
         "more than at once: true",
         "by HTTP: review",

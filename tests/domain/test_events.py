@@ -49,6 +49,8 @@ STORED: list[tuple[e.Event, str]] = [
     (e.MemberAdded("u", "viewer", provider="campus"), '{"userId":"u","role":"viewer","provider":"campus"}'),
     (e.MemberRoleChanged("u", "editor"), '{"userId":"u","role":"editor"}'),
     (e.MemberRemoved("u"), '{"userId":"u"}'),
+    (e.CommandUndone("c"), '{"undone":"c"}'),
+    (e.CommandRedone("c"), '{"undone":"c"}'),
     (
         e.InvitationCreated("i", "editor", "hash", "digest", "2026-12-24", 3, ("u",)),
         '{"invitationId":"i","role":"editor","secretHash":"hash","addressDigest":"digest","expiresAt":"2026-12-24",'
@@ -200,7 +202,7 @@ def test_recorded_events_are_numbered_from_the_head_and_carry_what_is_stored() -
 
 
 def test_an_unknown_type_is_told_apart_from_bytes_that_are_wrong() -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(e.UnknownType):
         e.decode_event("TaskPainted", b"{}")
     with pytest.raises(msgspec.ValidationError):
         e.decode_event("TaskMoved", b'{"taskId":"t"}')

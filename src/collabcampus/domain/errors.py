@@ -169,6 +169,18 @@ class TaskIsArchived(Conflict):
     """The task is archived; restore it first."""
 
 
+class UndoConflict(Conflict):
+    """Somebody built on this since; what stands in the way is named beside it."""
+
+
+class CannotBeUndone(Conflict):
+    """What this command brought about cannot be taken back; `event` names it."""
+
+
+class NothingToUndo(Conflict):
+    """There is nothing here that could be undone or redone so."""
+
+
 class ColumnNotEmpty(Conflict):
     """There are tasks in this column; say where they go."""
 
@@ -215,6 +227,10 @@ class RateLimited(Busy):
 
 class Unavailable(Busy):
     """The log cannot be reached right now; nothing was changed for certain, try again shortly."""
+
+
+class NewerVersion(Busy):
+    """A newer version of the server has written what this one does not know: here the project can only be read."""
 
 
 class InvalidPayload(Invalid):

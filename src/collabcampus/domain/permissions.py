@@ -40,6 +40,8 @@ LEAST_ROLE: dict[type[c.Command], Role] = {
     c.EditMessage: "editor",
     c.DeleteMessage: "editor",
     c.ReactToMessage: "editor",
+    c.Undo: "editor",
+    c.Redo: "editor",
 }
 """CreateProject needs none: whoever is signed in may; leaving (removing oneself) needs membership alone, accepting
 an invitation its secret. Editing a comment or a message is its author's, deleting one an owner's too."""

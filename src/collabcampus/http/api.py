@@ -32,6 +32,7 @@ from collabcampus.http.recovery import RecoveryController
 from collabcampus.http.search import SearchController
 from collabcampus.http.tasks import ProjectTasksController, TasksController
 from collabcampus.http.tokens import TokensController
+from collabcampus.http.undoing import UndoingController
 from collabcampus.identity.openid import OpenId
 from collabcampus.live.pace import Budgets
 
@@ -52,6 +53,7 @@ CONTROLLERS = (
     CommentsController,
     MessagesController,
     ActivityController,
+    UndoingController,
     MeController,
     SearchController,
     TokensController,

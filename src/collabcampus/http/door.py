@@ -66,7 +66,7 @@ class Door:
         self, command: c.Command, intent: Intent, project_id: str | None = None, *, status: int = 200
     ) -> Response[Any]:
         """Carry a command out and answer with what it made or changed, and the position."""
-        complete = await self.projects.completed(command, intent.actor)
+        complete = await self.projects.completed(command, intent.actor, project_id)
         complete = await self.identity.resolve(complete, intent.actor)
         answer = await self.projects.submit(
             complete, intent.actor, project_id,

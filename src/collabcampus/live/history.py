@@ -39,11 +39,12 @@ async def catch_up(database: Database, live: LiveProject[Any]) -> None:
         if stored and not live.state.head:  # nobody was quicker: what a room has heard is not taken back
             live.state, live.stored_at = stored, stored.head
             live.room.told = stored.head  # nobody who enters later lacks anything before
-    while page := await read.events_after(database, live.project_id, live.state.head):
-        before = live.state.head
-        live.advance(page)
-        if len(page) < read.PAGE or live.state.head == before:
+    while True:
+        page, before = await read.page_after(database, live.project_id, live.state.head), live.state.head
+        live.advance(page.events)
+        if len(page.events) < read.PAGE or live.state.head == before:
             break
+    live.stop_before(page.newer)
     live.loaded = True
     await keep(database, live)
 

@@ -16,7 +16,7 @@ from collabcampus.domain import commands as c
 from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.project import Actor, Project
-from collabcampus.live import copies, history
+from collabcampus.live import copies, history, undoing
 from collabcampus.live.attempts import Answer, Attempt, Done, Taken, creates, join, resolve, unnamed
 from collabcampus.live.commit import Fate, GroupCommit
 from collabcampus.live.ids import new_project_id
@@ -116,9 +116,9 @@ class Projects(Generic[F]):
         self.offer(command, actor, project_id, done, command_id=command_id, expected=expected, asked=asked)
         return await answered
 
-    async def completed(self, command: c.Command, actor: Actor) -> c.Command:
-        """Give a creation its id, and a copy its original, which may be another project's: nothing where the actor
-        sees none, since a repeated command is answered all the same."""
+    async def completed(self, command: c.Command, actor: Actor, project_id: str | None = None) -> c.Command:
+        """Give a creation its id, an undo its past, and a copy its original, which may be another project's: nothing
+        where the actor sees none, since a repeated command is answered all the same."""
         match command:
             case c.CopyTask():
                 original = await self._original(await read.project_of(self._database, command.task_id), actor)
@@ -131,6 +131,9 @@ class Projects(Generic[F]):
                 return command
             case c.CreateProject(template=str(template)):
                 return structs.replace(command, original=copies.of_template(template, self._fresh_id))
+            case c.Undo() | c.Redo():
+                known = await self._original(project_id, actor)
+                return await undoing.completed(self._database, known, command, actor)
             case _:
                 return c.with_id(command, self._fresh_id())
 
@@ -240,7 +243,7 @@ class Projects(Generic[F]):
         try:
             while live.waiting:
                 await live.quiet()
-                _refuse_overdue(live, failure)
+                live.refuse_overdue(failure)
                 before = live.state.head
                 try:
                     await self._refresh(live)
@@ -392,9 +395,3 @@ async def _guarded(work: Coroutine[Any, Any, None]) -> None:
             await work
     except Exception:
         _logger.exception("live_project_failed")
-
-
-def _refuse_overdue(live: LiveProject[Any], failure: errors.Busy) -> None:
-    now = asyncio.get_running_loop().time()
-    while live.waiting and live.waiting[0].deadline < now:
-        live.waiting.popleft().settle(None, failure)

@@ -56,6 +56,8 @@ _WAITED_FOR = (
     c.CreateInvitation,
     c.AcceptInvitation,
     c.CopyTask,
+    c.Undo,
+    c.Redo,
 )
 """Commands that name people or things elsewhere, which are looked up: they wait, and so does what follows them."""
 _OF_READERS = ("join_project", "leave_project", "authenticate")
@@ -279,7 +281,7 @@ class Gateway:
         if reader is None:
             raise errors.UnknownEvent
         wanted = reader(asked.arguments)
-        command = await self._projects.completed(wanted.command, connection.actor)
+        command = await self._projects.completed(wanted.command, connection.actor, wanted.project_id)
         command = await self._identity.resolve(command, connection.actor)
         answer = await self._projects.submit(
             command, connection.actor, wanted.project_id, command_id=wanted.command_id, asked=wanted.command

@@ -15,6 +15,7 @@ from msgspec import UNSET
 from collabcampus.domain.commands.chat import *
 from collabcampus.domain.commands.projects import *
 from collabcampus.domain.commands.tasks import *
+from collabcampus.domain.commands.undoing import *
 
 Command: TypeAlias = (
     CreateProject
@@ -58,6 +59,8 @@ Command: TypeAlias = (
     | ReactToMessage
     | RemindDue
     | FollowGroups
+    | Undo
+    | Redo
 )
 TaskCommand: TypeAlias = (
     EditTask

@@ -16,6 +16,7 @@ from collabcampus.domain.events.base import Column as Column
 from collabcampus.domain.events.chat import *
 from collabcampus.domain.events.projects import *
 from collabcampus.domain.events.tasks import *
+from collabcampus.domain.events.undoing import *
 
 Event: TypeAlias = (
     ProjectCreated
@@ -54,6 +55,8 @@ Event: TypeAlias = (
     | MessageEdited
     | MessageReacted
     | MessageDeleted
+    | CommandUndone
+    | CommandRedone
 )
 
 Administrative: TypeAlias = (
@@ -79,6 +82,11 @@ CONCERNING: frozenset[type[Event]] = frozenset(
 """Those that may concern people beside who did it."""
 
 EVENT_TYPES: dict[str, type[Event]] = {each.__name__: each for each in get_args(Event)}
+
+
+class UnknownType(KeyError):
+    """A type that this version does not know: a newer one wrote it."""
+
 
 _encoder = msgspec.json.Encoder()
 _decoders = {name: msgspec.json.Decoder(each) for name, each in EVENT_TYPES.items()}
@@ -120,5 +128,8 @@ def encode_event(event: Event) -> bytes:
 
 
 def decode_event(type_name: str, data: bytes | str) -> Event:
-    """Read stored bytes back; KeyError for a type this version does not know."""
-    return _decoders[type_name].decode(data)
+    """Read stored bytes back, of whatever shape they are; UnknownType for what only a newer version knows."""
+    decoder = _decoders.get(type_name)
+    if decoder is None:
+        raise UnknownType(type_name)
+    return decoder.decode(data)
