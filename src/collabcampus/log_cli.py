@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -13,10 +14,18 @@ from rich.text import Text
 from collabcampus import app as root
 from collabcampus.log import export, importing
 from collabcampus.log.migrate import migrate
+from collabcampus.log.parquet import export_parquet
 from collabcampus.log.verified import Damaged
-from collabcampus.terminal import DOES_NOT_HOLD, Data, Json, Url, fail, run, settings_of, stderr, tell
+from collabcampus.terminal import DOES_NOT_HOLD, MISUSE, Data, Json, Url, fail, run, settings_of, stderr, tell
 
 log_commands = typer.Typer()
+
+
+class Format(StrEnum):
+    """What an export is for: to be restored, or to be analysed."""
+
+    NDJSON = "ndjson"
+    PARQUET = "parquet"
 
 
 @log_commands.command(name="export")
@@ -26,6 +35,9 @@ def export_command(
     ],
     project: Annotated[list[UUID] | None, typer.Option(help="Which, again for each; all unless said.")] = None,
     people: Annotated[bool, typer.Option("--people", help="With ids, names and addresses of people.")] = False,
+    form: Annotated[
+        Format, typer.Option("--format", help="`ndjson` to restore it; `parquet` to analyse it, a row an event.")
+    ] = Format.NDJSON,
     data: Data = None,
     database_url: Url = None,
     as_json: Json = False,
@@ -35,21 +47,32 @@ def export_command(
     The server may run meanwhile: all is of one moment. An export that was interrupted goes on when it is started
     again. Secrets are never in it; without --people, persons are ids alone.
     """
+    if people and form is Format.PARQUET:
+        fail("--people is for ndjson", MISUSE)
+    chosen = [str(each) for each in project or ()]
 
     async def work() -> None:
         async with root.postgres(settings_of(data=data, database_url=database_url)) as conninfo:
             await migrate(conninfo)
             try:
                 with _events("exporting") as advance:
-                    chosen = [str(each) for each in project or ()]
-                    whole = await export.export(conninfo, output, chosen, people=people, progress=advance)
+                    counts = await _exported(conninfo, output, chosen, form, people, advance)
             except export.NotExported as error:
                 fail(str(error), DOES_NOT_HOLD)
-        counts = {"people": whole.people, "projects": whole.projects, "events": whole.events}
-        counts["commands"] = whole.commands
-        tell(counts, f"{whole.projects} projects, {whole.events} events in {output}", as_json=as_json)
+            tell(counts, f"{counts['events']} events in {output}", as_json=as_json)
 
     run(work)
+
+
+async def _exported(
+    conninfo: str, output: Path, projects: list[str], form: Format, people: bool, advance: export.Progress
+) -> dict[str, int]:
+    if form is Format.PARQUET:
+        return {"events": await export_parquet(conninfo, output, projects, progress=advance)}
+    whole = await export.export(conninfo, output, projects, people=people, progress=advance)
+    return {
+        "people": whole.people, "projects": whole.projects, "events": whole.events, "commands": whole.commands
+    }  # fmt: skip
 
 
 @log_commands.command(name="import")

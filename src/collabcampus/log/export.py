@@ -85,7 +85,7 @@ async def export(
     counts, begun = _resumed(part)
     if begun.project and people != bool(counts.people):
         raise NotExported("the part that there is was begun otherwise: remove it to begin anew")
-    async with _moment(conninfo) as connection:
+    async with moment(conninfo) as connection:
         with part.open("ab") as out:
             out.truncate(begun.length)
 
@@ -106,7 +106,7 @@ async def export(
 
 
 @asynccontextmanager
-async def _moment(conninfo: str) -> AsyncIterator[Connection]:
+async def moment(conninfo: str) -> AsyncIterator[Connection]:
     """A connection that sees the log as it is now, whatever is appended meanwhile."""
     connection: Connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
     async with connection:
@@ -124,12 +124,12 @@ async def _projects(
     progress: Progress,
 ) -> None:
     if wanted:
-        await _require(connection, wanted)
+        await require(connection, wanted)
     if begun.project:
         await _require_same(connection, begun.project, wanted)
         await _project(connection, begun.project, begun.since, write, progress)
     after = begun.project.project_id if begun.project else None
-    while page := await _heads(connection, wanted, after):
+    while page := await heads(connection, wanted, after):
         for project in page:
             write(lines.encode(project))
             await _project(connection, project, 0, write, progress)
@@ -148,7 +148,8 @@ async def _project(
         since = until + 1
 
 
-async def _heads(connection: Connection, wanted: list[str], after: str | None) -> list[lines.Project]:
+async def heads(connection: Connection, wanted: list[str], after: str | None) -> list[lines.Project]:
+    """A page of these projects, or of all where none is wanted, behind one; empty at the end."""
     rows = await connection.execute(
         """
         SELECT project_id, position, hash FROM heads
@@ -161,7 +162,8 @@ async def _heads(connection: Connection, wanted: list[str], after: str | None) -
     return [lines.Project(*row) for row in await rows.fetchall()]
 
 
-async def _require(connection: Connection, wanted: list[str]) -> None:
+async def require(connection: Connection, wanted: list[str]) -> None:
+    """NotExported unless all these projects are there."""
     rows = await connection.execute("SELECT project_id FROM heads WHERE project_id = ANY (%s::uuid[])", (wanted,))
     if missing := set(wanted) - {project_id for (project_id,) in await rows.fetchall()}:
         raise NotExported(f"there is no project {', '.join(sorted(missing))}")

@@ -65,7 +65,7 @@ class IdTaken(Exception):
     """A task's id belongs to another project here."""
 
 
-class Imported(Struct):
+class Imported(Struct, rename="camel"):
     """What was new here, and what was there already."""
 
     projects: int = 0
