@@ -29,3 +29,22 @@ RETURN (SELECT string_agg(l.line, E'\n' ORDER BY l.position, l.nth, l.command_id
     SELECT c.position, 3, c.command_id, command_line(c)
     FROM commands AS c WHERE c.project_id = project AND c.position BETWEEN since AND until AND c.events = 0
 ) AS l);
+
+-- How far each consumer of the feed has come, by its name: see log/consume.py.
+CREATE TABLE consumers (
+    name text PRIMARY KEY,
+    xid xid8 NOT NULL,
+    project_id uuid NOT NULL,
+    position bigint NOT NULL,
+    at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON COLUMN consumers.at IS 'when it said so';
+GRANT SELECT, INSERT, UPDATE, DELETE ON consumers TO collabcampus_app;
+
+-- After a restore from a dump, whose transactions' numbers are another server's: the feed begins anew by (project,
+-- position), and with it every consumer. Nothing else may write meanwhile.
+CREATE PROCEDURE renumber_feed() LANGUAGE sql AS $$
+    UPDATE commands SET xid = pg_current_xact_id();
+    DELETE FROM consumers;
+$$;
+REVOKE ALL ON PROCEDURE renumber_feed FROM PUBLIC;

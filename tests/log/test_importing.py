@@ -87,6 +87,11 @@ async def test_a_project_goes_on_where_its_history_is_the_files(
     assert (done.projects, done.events) == (1, 2)
     assert held(other) == held(database.conninfo)
 
+    await write(database, writes(project_id, 23, Command([])))
+    await export(database.conninfo, tmp_path / "answered")
+    await import_file(other, tmp_path / "answered")
+    assert held(other) == held(database.conninfo), "what changed nothing was answered, too"
+
     done = await import_file(other, tmp_path / "short")
     assert (done.projects, done.events, done.known_projects) == (0, 0, 1)
     assert held(other) == held(database.conninfo)
