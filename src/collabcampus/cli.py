@@ -15,6 +15,7 @@ from collabcampus import settings_manual, supervisor
 from collabcampus.keys_cli import key_commands
 from collabcampus.log import verify
 from collabcampus.log.migrate import migrate, rebuild
+from collabcampus.log_cli import log_commands
 from collabcampus.people_cli import token_commands, user_commands
 from collabcampus.production import require_production
 from collabcampus.replay_cli import replay
@@ -31,6 +32,7 @@ cli.add_typer(user_commands, name="user")
 cli.add_typer(token_commands, name="token")
 cli.add_typer(key_commands, name="keys")
 cli.command()(replay)
+cli.add_typer(log_commands)
 
 
 @cli.command(help=settings_manual.for_help())

@@ -13,6 +13,7 @@ from collabcampus.domain.decisions.checks import task_of
 from collabcampus.domain.project import Project
 from collabcampus.domain.things import Task
 from collabcampus.http.access import Intent, Reader, etag
+from collabcampus.http.following import Followers
 from collabcampus.identity import Identity
 from collabcampus.live import views
 from collabcampus.live.projects import Projects
@@ -23,9 +24,12 @@ from collabcampus.log.past import Past, When
 class Door:
     """What every controller needs of the rooms behind it."""
 
-    def __init__(self, database: Database, projects: Projects[Any], identity: Identity) -> None:
+    def __init__(
+        self, database: Database, projects: Projects[Any], identity: Identity, followers: Followers | None = None
+    ) -> None:
         self.database, self.projects, self.identity = database, projects, identity
         self._past = Past(database)
+        self.followers = followers or Followers()
 
     async def read(self, project_id: str, reader: Reader) -> tuple[Project, views.Names]:
         """The project as it is now, for one of its members, and the members' names.

@@ -1,6 +1,7 @@
 """Projects: making, editing, putting away, reading them, their boards and their histories."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any, Never, TypeAlias
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from collabcampus.http.bodies import Body
 from collabcampus.http.door import Door, shown
 from collabcampus.http.pages import USUAL, Limit, Position, page
 from collabcampus.http.past import PastMoment, PastPosition, when_of
+from collabcampus.identity.tokens import READ
 from collabcampus.live import views
 from collabcampus.log import read
 
@@ -111,10 +113,18 @@ class ProjectsController(Controller):
         door: NamedDependency[Door],
         after: Position = 0,
         limit: Limit = USUAL,
+        follow: FromQuery[bool] = False,
     ) -> Response[Any]:
-        """The history, oldest first; as `application/x-ndjson` all of it, streamed."""
+        """The history, oldest first; as `application/x-ndjson` all of it, streamed.
+
+        With `follow` it is streamed so, and stays open for what comes; there are empty lines in between. It ends when
+        I may read it no longer, or the server stops: go on `after` the last position.
+        """
         state, _ = await door.read(str(project_id), reader)
         head = state.head  # now: what is read next is as new as this, or newer
+        if follow:
+            door.followers.admit()
+            return Stream(_followed(door, str(project_id), after, reader, request.auth), media_type=NDJSON)
         if NDJSON in request.headers.get("accept", ""):
             return Stream(_lines(door, str(project_id), after, head), media_type=NDJSON, headers=etag(head))
         found = await read.events_after(door.database, str(project_id), after, limit + 1)
@@ -126,3 +136,13 @@ async def _lines(door: Door, project_id: str, after: int, until: int) -> AsyncIt
     """No further than the reader was a member for certain, however slowly they read."""
     async for recorded in read.history(door.database, project_id, after, until):
         yield msgspec.json.encode(views.event(recorded)) + b"\n"
+
+
+async def _followed(door: Door, project_id: str, after: int, reader: Reader, token: str) -> AsyncIterator[bytes]:
+    async def permit() -> None:
+        (await door.identity.claims(token)).require(READ)
+
+    following = door.followers.follow(door.database, door.projects, project_id, after, reader.actor, permit)
+    async with aclosing(following):
+        async for page in following:
+            yield b"".join(msgspec.json.encode(views.event(each)) + b"\n" for each in page) or b"\n"

@@ -33,7 +33,10 @@ async def lately(database: Database, project_id: str, head: int, actor: str) -> 
         """,
         *(actor, project_id, head - LOOKED_BACK, head, actor),
     )
-    return [Action(*known, frozenset(types), undone) for *known, types, undone in rows]
+    return [
+        Action(command_id, position, own, frozenset(types), undone)
+        for command_id, position, own, types, undone in rows
+    ]
 
 
 async def restored(database: Database, project_id: str, things: Sequence[str], after: int, until: int) -> list[int]:
