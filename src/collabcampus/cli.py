@@ -17,6 +17,7 @@ from collabcampus.log import verify
 from collabcampus.log.migrate import migrate, rebuild
 from collabcampus.people_cli import token_commands, user_commands
 from collabcampus.production import require_production
+from collabcampus.reports_cli import report_command
 from collabcampus.terminal import DOES_NOT_HOLD, MISUSE, Data, Json, Url, fail, run, settings_of, stderr
 
 cli = typer.Typer(
@@ -29,6 +30,7 @@ cli = typer.Typer(
 cli.add_typer(user_commands, name="user")
 cli.add_typer(token_commands, name="token")
 cli.add_typer(key_commands, name="keys")
+cli.command(name="report")(report_command)
 
 
 @cli.command(help=settings_manual.for_help())

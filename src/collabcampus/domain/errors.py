@@ -121,6 +121,10 @@ class MessageNotFound(NotFound):
     """There is no such message in this chat."""
 
 
+class ReportNotFound(NotFound):
+    """There is no such report; `reports` names those that there are."""
+
+
 class InvitationNotFound(NotFound):
     """There is no such invitation, or it is used up, over or somebody else's."""
 
