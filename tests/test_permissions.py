@@ -182,7 +182,7 @@ SIGNED_IN = (
 )  # fmt: skip
 MEMBERS = (
     "readProject", "readBoard", "listEvents", "listColumns", "listLabels", "listMembers", "listTasks", "listMessages",
-    "projectActivity", "readTask", "listChecklistItems", "listComments", "taskActivity", "markChatRead",
+    "projectActivity", "readTask", "listChecklistItems", "listComments", "taskActivity", "markChatRead", "readReport",
 )  # fmt: skip
 OWNERS = ("listInvitations",)
 ADMINISTRATORS = (

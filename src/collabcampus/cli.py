@@ -19,6 +19,7 @@ from collabcampus.log_cli import log_commands
 from collabcampus.people_cli import token_commands, user_commands
 from collabcampus.production import require_production
 from collabcampus.replay_cli import replay
+from collabcampus.reports_cli import report_command
 from collabcampus.terminal import DOES_NOT_HOLD, MISUSE, Data, Json, Url, fail, run, settings_of, stderr
 
 cli = typer.Typer(
@@ -33,6 +34,7 @@ cli.add_typer(token_commands, name="token")
 cli.add_typer(key_commands, name="keys")
 cli.command()(replay)
 cli.add_typer(log_commands)
+cli.command(name="report")(report_command)
 
 
 @cli.command(help=settings_manual.for_help())

@@ -129,6 +129,10 @@ class PositionAhead(NotFound):
     """The project has not come to this position yet; it is at `head`."""
 
 
+class ReportNotFound(NotFound):
+    """There is no such report; `reports` names those that there are."""
+
+
 class InvitationNotFound(NotFound):
     """There is no such invitation, or it is used up, over or somebody else's."""
 

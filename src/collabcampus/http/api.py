@@ -29,6 +29,7 @@ from collabcampus.http.peers import noting_peers
 from collabcampus.http.people import PeopleController
 from collabcampus.http.projects import ProjectsController
 from collabcampus.http.recovery import RecoveryController
+from collabcampus.http.reports import ReportsController
 from collabcampus.http.search import SearchController
 from collabcampus.http.tasks import ProjectTasksController, TasksController
 from collabcampus.http.tokens import TokensController
@@ -54,6 +55,7 @@ CONTROLLERS = (
     MessagesController,
     ActivityController,
     UndoingController,
+    ReportsController,
     MeController,
     SearchController,
     TokensController,

@@ -57,7 +57,7 @@ class Projects(Generic[F]):
     ) -> None:
         """`now` gives RFC 3339 UTC with milliseconds, `fresh_id` a new UUIDv7; the capacities are those of
         projects kept in memory while idle."""
-        self._database, self._frames, self._now, self._fresh_id = database, frames, now, fresh_id
+        self._database, self._frames, self.now, self._fresh_id = database, frames, now, fresh_id
         self._capacity, self._capacity_bytes = capacity, capacity_bytes
         self._live: OrderedDict[str, LiveProject[F]] = OrderedDict()
         self._project_of: dict[str, str] = {}
@@ -215,7 +215,7 @@ class Projects(Generic[F]):
             join(first, attempt)
             return True
         try:
-            live.lane.gather(live, live.decide(attempt, self._now()))
+            live.lane.gather(live, live.decide(attempt, self.now()))
         except errors.Refused:
             return False
         except Exception as error:
@@ -298,7 +298,7 @@ class Projects(Generic[F]):
         if first is not None and first is not attempt:
             join(first, attempt)
             return None
-        return live.decide(attempt, self._now())
+        return live.decide(attempt, self.now())
 
     async def _answer_again(self, live: LiveProject[F], attempt: Attempt, known: read.Answered) -> None:
         """Give the answer this commandId got before, made again from the log; CommandIdReused for other content."""
