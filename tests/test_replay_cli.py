@@ -1,6 +1,7 @@
 """`collabcampus replay` and `scripts/replay.py`: a project's past on the command line, beside a running server."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -10,7 +11,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import structlog
+from click.testing import Result
+from typer.testing import CliRunner
 
+from collabcampus.cli import cli
 from running import COLLABCAMPUS, Person, Server
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "replay.py"
@@ -41,21 +46,27 @@ class Past:
         self.boards[board["position"]] = board
         return task_id
 
-    def run(self, *options: str, project: str = "") -> subprocess.CompletedProcess[str]:
+    def run(self, *options: str, project: str = "") -> Result:
         """The command, on this database."""
-        command = [str(COLLABCAMPUS), "replay", project or self.project, "--database-url", self.database_url]
-        return subprocess.run([*command, *options], capture_output=True, text=True, timeout=60, env=WIDE)
+        return CliRunner().invoke(cli, self.command(*options, project=project))
+
+    def command(self, *options: str, project: str = "") -> list[str]:
+        """What is typed behind the program's name."""
+        return ["replay", project or self.project, "--database-url", self.database_url, *options]
 
     def json(self, *options: str) -> list[Any]:
         """What it prints for programs, by lines."""
         done = self.run("--json", *options)
-        assert done.returncode == 0, done.stderr
+        assert done.exit_code == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @pytest.fixture(scope="module")
 def past(server: Server, module_database_url: str) -> Iterator[Past]:
-    return Past(server, module_database_url)
+    handlers = logging.root.handlers
+    yield Past(server, module_database_url)
+    structlog.reset_defaults()
+    logging.root.handlers = handlers
 
 
 def test_it_shows_the_board_that_was_shown_then(past: Past) -> None:
@@ -70,7 +81,8 @@ def test_it_shows_the_board_that_was_shown_then(past: Past) -> None:
 
 def test_people_see_a_table_of_columns(past: Past) -> None:
     _, _, moved, _ = past.boards
-    shown = past.run("--position", str(moved)).stdout
+    command = [str(COLLABCAMPUS), *past.command("--position", str(moved))]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=60, env=WIDE).stdout
 
     assert f"Garden: position {moved}" in shown
     row = next(line for line in shown.splitlines() if "Reap" in line)
@@ -116,7 +128,7 @@ def test_a_difference_names_what_came_went_and_changed(past: Past) -> None:
     ],
 )
 def test_misuse_exits_with_2(past: Past, options: list[str]) -> None:
-    assert past.run(*options).returncode == 2
+    assert past.run(*options).exit_code == 2
 
 
 def test_what_never_was_exits_with_1_and_is_said_in_words(past: Past) -> None:
@@ -126,7 +138,7 @@ def test_what_never_was_exits_with_1_and_is_said_in_words(past: Past) -> None:
         (["--by", "nobody@example.org"], "person_not_found"),
     ):
         failed = past.run(*options)
-        assert (failed.returncode, code in failed.stderr) == (1, True), failed.stderr
+        assert (failed.exit_code, code in failed.stderr) == (1, True), failed.stderr
     assert "project_not_found" in past.run(project=str(uuid4())).stderr
 
 
