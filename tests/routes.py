@@ -13,6 +13,7 @@ Route = tuple[str, str]
 
 ROUTES: dict[type[c.Command], Route] = {
     c.CreateProject: ("POST", ""),
+    c.ForkProject: ("POST", "/{forkOf}/forks"),
     c.EditProject: ("PATCH", "/{project}"),
     c.ArchiveProject: ("DELETE", "/{project}"),
     c.RestoreProject: ("POST", "/{project}/restore"),

@@ -53,6 +53,8 @@ def expected(kind: type[c.Command], relation: str) -> str:
     role = ROLES[relation]
     if kind in OPEN_TO_ALL:
         return OK
+    if kind is c.ForkProject:
+        return OK if role else "project_not_found"
     if role is None:
         return "task_not_found" if issubclass(kind, c.TaskCommand) else "project_not_found"
     return OK if permissions.at_least(role, permissions.LEAST_ROLE[kind]) else "role_too_low"

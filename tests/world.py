@@ -81,6 +81,7 @@ Sample = Callable[[World, Person], Payload]
 
 SAMPLES: dict[type[c.Command], Sample] = {
     c.CreateProject: lambda w, p: {"name": "Another"},
+    c.ForkProject: lambda w, p: {"forkOf": w.project, "position": 5},
     c.EditProject: lambda w, p: {"name": "Renamed"},
     c.ArchiveProject: lambda w, p: {},
     c.RestoreProject: lambda w, p: {},
@@ -130,6 +131,6 @@ SAMPLES: dict[type[c.Command], Sample] = {
 def payload(kind: type[c.Command], world: World, person: Person, *, named: bool = False) -> Payload:
     """A socket's payload: a task's id alone names its project, unless it is to be `named` too."""
     sample = SAMPLES[kind](world, person)
-    if kind is c.CreateProject or (issubclass(kind, c.TaskCommand) and not named):
+    if kind in (c.CreateProject, c.ForkProject) or (issubclass(kind, c.TaskCommand) and not named):
         return sample
     return {"projectId": world.project, **sample}

@@ -132,6 +132,7 @@ def test_a_refusals_code_is_its_name_and_its_message_its_docstring() -> None:
 
 CREATIONS = {
     c.CreateProject: errors.IdTaken,
+    c.ForkProject: errors.IdTaken,
     c.CreateTask: errors.IdTaken,
     c.CopyTask: errors.IdTaken,
     c.CreateLabel: errors.IdTaken,

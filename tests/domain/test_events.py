@@ -17,6 +17,11 @@ STORED: list[tuple[e.Event, str]] = [
         '{"projectId":"p","name":"Garden","description":"Green","columns":[{"id":"todo","name":"To do"},'
         '{"id":"doing","name":"Doing","color":"#1f6feb","limit":5}]}',
     ),
+    (
+        e.ProjectCreated("p", "Garden", "", (TO_DO,), "q", 7),
+        '{"projectId":"p","name":"Garden","description":"","columns":[{"id":"todo","name":"To do"}],"forkedFrom":"q",'
+        '"forkedAt":7}',
+    ),
     (e.ProjectEdited("p", "Park", "Greener"), '{"projectId":"p","name":"Park","description":"Greener"}'),
     (e.ProjectEdited("p", description=""), '{"projectId":"p","description":""}'),
     (e.ProjectArchived("p"), '{"projectId":"p","archived":true}'),

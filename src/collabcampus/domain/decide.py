@@ -31,6 +31,8 @@ def decide(command: c.Command, project: Project, actor: Actor, at: str = "") -> 
     match command:
         case c.CreateProject():
             return projects.create(command, project, actor)
+        case c.ForkProject():
+            return projects.fork(command, project, actor)
         case c.AcceptInvitation():
             return members.accept(command, project, actor, at)
         case c.RemindDue():

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Any, Never, TypeAlias
+from typing import Any, Literal, Never, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -23,6 +23,7 @@ from collabcampus.live import views
 from collabcampus.log import read
 
 NewProject: TypeAlias = Body[c.CreateProject, Never]
+WantedFork: TypeAlias = Body[c.ForkProject, Literal["fork_of"]]
 NDJSON = "application/x-ndjson"
 
 
@@ -85,6 +86,17 @@ class ProjectsController(Controller):
     ) -> Response[dict[str, Any]]:
         """Use an archived project again."""
         return await door.submit(c.RestoreProject(), intent, str(project_id))
+
+    @post("/{project_id:uuid}/forks")
+    async def fork_project(
+        self,
+        project_id: FromPath[UUID],
+        data: JSONBody[WantedFork],
+        intent: NamedDependency[Intent],
+        door: NamedDependency[Door],
+    ) -> Response[dict[str, Any]]:
+        """Begin a project of what this one was at a position or a time, or is now; I am its owner."""
+        return await door.submit(data.command(fork_of=str(project_id)), intent, status=201)
 
     @get("/{project_id:uuid}/board")
     async def read_board(

@@ -24,7 +24,7 @@ _SUBJECTS: dict[type[c.Command], str] = {
     c.ReactToMessage: "message_id",
 }
 """Commands whose answer is made of the events about one thing alone, and the field that names it."""
-_ABOUT_PROJECT = (c.CreateProject, c.EditProject, c.RestoreProject, c.AcceptInvitation)
+_ABOUT_PROJECT = (c.CreateProject, c.ForkProject, c.EditProject, c.RestoreProject, c.AcceptInvitation)
 _ABOUT_COLUMNS = (c.AddColumn, c.EditColumn, c.MoveColumn, c.RemoveColumn)
 _OF_PROJECT = tuple(
     kind.__name__

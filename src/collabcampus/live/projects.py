@@ -16,7 +16,7 @@ from collabcampus.domain import commands as c
 from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.project import Actor, Project
-from collabcampus.live import copies, history, undoing
+from collabcampus.live import copies, history, pasts, undoing
 from collabcampus.live.attempts import Answer, Attempt, Done, Taken, creates, join, resolve, unnamed
 from collabcampus.live.commit import Fate, GroupCommit
 from collabcampus.live.ids import new_project_id
@@ -129,6 +129,9 @@ class Projects(Generic[F]):
                     made = copies.of_project(original, self._fresh_id, with_tasks=command.with_tasks)
                     return structs.replace(command, original=made)
                 return command
+            case c.ForkProject():
+                known = await self._original(command.fork_of, actor)
+                return await pasts.with_original(self._database, known, command, self._fresh_id)
             case c.CreateProject(template=str(template)):
                 return structs.replace(command, original=copies.of_template(template, self._fresh_id))
             case c.Undo() | c.Redo():
@@ -190,7 +193,7 @@ class Projects(Generic[F]):
 
     async def project_for(self, command: c.Command, actor: Actor, command_id: str | None) -> str:
         """The project of a command that names none. ProjectNotFound or TaskNotFound where none can be."""
-        if isinstance(command, c.CreateProject):
+        if isinstance(command, c.CreateProject | c.ForkProject):
             return new_project_id(actor, command_id) if command_id else self._fresh_id()
         if isinstance(command, c.TaskCommand):
             return await self.project_of(command.task_id)

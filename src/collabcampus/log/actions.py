@@ -33,10 +33,7 @@ async def lately(database: Database, project_id: str, head: int, actor: str) -> 
         """,
         *(actor, project_id, head - LOOKED_BACK, head, actor),
     )
-    return [
-        Action(command_id, position, own, frozenset(types), undone)
-        for command_id, position, own, types, undone in rows
-    ]
+    return [Action(row[0], row[1], row[2], frozenset(row[3]), row[4]) for row in rows]
 
 
 async def restored(database: Database, project_id: str, things: Sequence[str], after: int, until: int) -> list[int]:

@@ -47,6 +47,7 @@ LONGEST_S = ENDED_KEPT_S
 
 _WAITED_FOR = (
     c.CreateProject,
+    c.ForkProject,
     c.EditProject,
     c.ArchiveProject,
     c.RestoreProject,

@@ -316,7 +316,7 @@ _ANSWERS: tuple[tuple[tuple[type[c.Command], ...], Answer], ...] = (
     ((c.AddMember, c.ChangeMember, c.TransferOwnership), AboutMember),
     ((c.AddColumn, c.EditColumn, c.MoveColumn), AboutColumn),
     ((c.RemoveColumn,), AboutColumns),
-    ((c.CreateProject, c.EditProject, c.RestoreProject, c.AcceptInvitation), AboutProject),
+    ((c.CreateProject, c.ForkProject, c.EditProject, c.RestoreProject, c.AcceptInvitation), AboutProject),
 )
 
 

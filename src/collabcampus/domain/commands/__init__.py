@@ -19,6 +19,7 @@ from collabcampus.domain.commands.undoing import *
 
 Command: TypeAlias = (
     CreateProject
+    | ForkProject
     | EditProject
     | ArchiveProject
     | RestoreProject
