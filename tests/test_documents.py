@@ -107,6 +107,14 @@ const { code: closedWith, reason: closedFor } = await parted;
 console.log("closed:", closedWith, closedFor);
 await back;
 
+const was = await lookBack(board.position - 2);
+const then = await lookBack(was.at);
+const { position: live } = board;
+console.log("the past:", was.position === live - 2, then.position >= was.position, "online" in was);
+const past = `${SERVER}/api/projects/${projectId}/board?position=${was.position}`;
+assert.deepEqual(was.board, await (await fetch(past, { headers: bearer })).json());
+console.log("no past:", await lookBack(1_000_000).catch(({ code, head }) => [code, head === live].join()));
+
 socket.disconnect();
 const others = Array.from({ length: 50 }, () => io(SERVER, { auth: { token: session.token }, forceNew: true }));
 await Promise.all(others.map((other) => new Promise((heard) => other.on("welcome", heard))));
@@ -181,6 +189,8 @@ def test_the_javascript_client_keeps_the_servers_board(demo: Server, tmp_path: P
         "by HTTP: review",
         "too large: too_large",
         "closed: 1009 a packet has at most 65536 bytes",
+        "the past: true true false",
+        "no past: position_ahead,true",
         "one socket too many: rate_limited and back",
         "missed: 2 true",
         "there again: 1 true",

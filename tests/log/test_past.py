@@ -1,13 +1,16 @@
 """The past is a prefix of the log: that of a position, or the longest one of which nothing is later than a moment."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
+import psycopg
 import pytest
 
 from collabcampus.app import fresh_id
 from collabcampus.domain import events as e
-from collabcampus.domain.errors import NotYetThere, PositionAhead, ProjectNotFound, Refused
+from collabcampus.domain.errors import NotYetThere, Overloaded, PositionAhead, ProjectNotFound, Refused
 from collabcampus.domain.project import Project, fold, initial
 from collabcampus.log import past, read, snapshots
 from collabcampus.log.append import Decided, Writes
@@ -131,6 +134,30 @@ async def test_what_never_was_is_refused(database: Database) -> None:
     assert isinstance(await refusal(database, project_id, minute(-1)), NotYetThere)
     for when in (1, minute(1)):
         assert isinstance(await refusal(database, fresh_id(), when), ProjectNotFound)
+
+
+async def test_looks_wait_for_each_other_and_too_many_are_refused_at_once(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = await written(database, range(12))
+    project_id = recorded[0].project_id
+    monkeypatch.setattr(past, "WAITING", 5)
+    looking = Past(database)
+
+    async with await psycopg.AsyncConnection.connect(database_url) as other:
+        await other.execute("LOCK TABLE snapshots")  # so that none of them comes to an end
+        looks = [asyncio.create_task(looking.look(project_id, 12)) for _ in range(past.FOLDED_AT_ONCE + 5 + 2)]
+        refused = [await each for each in islice(asyncio.as_completed([failing(each) for each in looks]), 2)]
+    found = await asyncio.gather(*looks, return_exceptions=True)
+
+    assert [type(each) for each in refused] == [Overloaded, Overloaded]
+    assert [each.state for each in found if isinstance(each, past.Was)] == [after(recorded, 12)] * 7
+    assert (await looking.look(project_id, 12)).state.head == 12, "and later there is room again"
+
+
+async def failing(look: asyncio.Task[past.Was]) -> BaseException | None:
+    await asyncio.wait([look])
+    return look.exception()
 
 
 @pytest.mark.parametrize("text", ["2026-03-01T12:00:00Z", "2026-03-01T14:00:00.000+02:00"])

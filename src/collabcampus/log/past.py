@@ -6,19 +6,24 @@ a later moment never shows less than an earlier one. A moment to come shows what
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
 
-from collabcampus.domain.errors import NotYetThere, PositionAhead, ProjectNotFound
+from collabcampus.domain.errors import NotYetThere, Overloaded, PositionAhead, ProjectNotFound
 from collabcampus.domain.project import Project, initial, merge
 from collabcampus.log import read, snapshots
 from collabcampus.log.database import Database
 
 FOLDED_AT_ONCE = 2
 """Looks into the past of one door that are under way; the others wait. Each may read a whole history."""
+WAITING = 100
+"""Looks that wait for those; beyond, they are refused at once as `overloaded`."""
+RETRY_AFTER_S = 1
 PAGE = 500
 """Events folded without a pause, while others wait: some 15 ms."""
 
@@ -44,6 +49,7 @@ class Past:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._folding = asyncio.Semaphore(FOLDED_AT_ONCE)
+        self._asked = 0
 
     async def position_of(self, project_id: str, when: When) -> int:
         """The position that is meant. ProjectNotFound, NotYetThere before the first event, PositionAhead."""
@@ -63,12 +69,26 @@ class Past:
         return min(rows[0][0], head) if rows else head
 
     async def look(self, project_id: str, when: When) -> Was:
-        """The project as it was then, with the errors of `position_of`; a page of its history in memory at a time."""
+        """The project as it was then; a page of its history is in memory at a time.
+
+        The errors are those of `position_of`, and Overloaded where too many look already.
+        """
         position = await self.position_of(project_id, when)
-        async with self._folding:
+        async with self._turn():
             state = await self._state(project_id, position)
         ((at,),) = await self._database.fetch(_WRITTEN, project_id, position)
         return Was(state, at)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        if self._asked >= FOLDED_AT_ONCE + WAITING:
+            raise Overloaded(retryAfter=RETRY_AFTER_S)
+        self._asked += 1
+        try:
+            async with self._folding:
+                yield
+        finally:
+            self._asked -= 1
 
     async def _state(self, project_id: str, position: int) -> Project:
         """From the stored snapshot where that is older, from the beginning otherwise."""
