@@ -147,6 +147,24 @@ async def lag(database: Database, checkpoint: Checkpoint) -> Lag:
     return Lag(*row) if row else Lag(0, 0, 0)
 
 
+class Consumer(Struct, frozen=True, rename="camel"):
+    """Who keeps a place in this database, when they last did, and how far behind they are."""
+
+    name: str
+    at: str
+    checkpoint: Checkpoint
+    lag: Lag
+
+
+async def consumers(database: Database) -> list[Consumer]:
+    """All of them, by name."""
+    rows = await database.fetch(
+        "SELECT name, rfc3339(at), xid::text, project_id, position FROM consumers ORDER BY name"
+    )
+    places = [(name, at, Checkpoint(int(xid), *place)) for name, at, xid, *place in rows]
+    return [Consumer(name, at, place, await lag(database, place)) for name, at, place in places]
+
+
 async def _pages(connection: Connection, checkpoint: Checkpoint, until_caught_up: bool) -> AsyncIterator[list[Fed]]:
     while True:
         rows = await (
