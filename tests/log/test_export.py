@@ -123,7 +123,8 @@ async def test_what_is_appended_meanwhile_is_not_in_it(
     owner = psycopg.connect(database.conninfo, autocommit=True)
     copied = (
         "INSERT INTO commands (project_id, command_id, actor, digest, position, events, at) "
-        "SELECT project_id, gen_random_uuid(), actor, digest, position, 0, at FROM commands WHERE project_id = %s LIMIT 1"
+        "SELECT project_id, gen_random_uuid(), actor, digest, position, 0, at FROM commands "
+        "WHERE project_id = %s LIMIT 1"
     )
 
     def meanwhile(_: int) -> None:

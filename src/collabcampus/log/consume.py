@@ -31,6 +31,10 @@ LOOK_S = 0.25
 """How long a hint is waited for before looking again: what was held back comes without one."""
 RECONNECT_S = 0.5
 
+_INDEX_LOOKUPS = b"""
+    SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_bitmapscan = off
+"""
+"""A page is small however much there is."""
 _PAGE = """
     SELECT f.xid::text, e.project_id, e.position, e.actor, e.command_id, rfc3339(e.at), e.type, e.data::text
     FROM (SELECT * FROM feed
@@ -130,6 +134,7 @@ async def follow_all(
         with suppress(psycopg.OperationalError, Unavailable):
             connection = await database.connect()
             async with connection:
+                await connection.execute(_INDEX_LOOKUPS)
                 await connection.execute(b"LISTEN " + HEADS.encode())
                 async for page in _pages(connection, checkpoint, until_caught_up):
                     for fed in page:
