@@ -12,6 +12,8 @@ RETURN format(
 -- A project's lines of the positions `since` to `until`, joined by line feeds; NULL where there are none.
 CREATE FUNCTION exported(project uuid, since bigint, until bigint) RETURNS text LANGUAGE sql STABLE
 SET search_path = public, pg_temp
+-- Index lookups alone, which stay right at every size: a page is small and a project may be large.
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 RETURN (SELECT string_agg(l.line, E'\n' ORDER BY l.position, l.nth, l.command_id) FROM (
     SELECT e.position, 1 AS nth, e.command_id, format(
         '{"line":"event","position":%s,"type":%s,"key":%s,"actor":"%s","commandId":"%s","at":"%s","salt":%s,'

@@ -10,6 +10,8 @@ import httpx
 import psycopg
 import pytest
 
+from collabcampus.app import fresh_id
+from collabcampus.log.consume import Checkpoint, Stored
 from collabcampus.log.database import Database
 from log.exported import elsewhere, everything, held
 from running import COLLABCAMPUS, Person, Server
@@ -69,6 +71,13 @@ def test_what_cannot_be_is_said_in_words_with_its_code(module_database_url: str,
     assert (cut.returncode, "(damaged)" in cut.stderr) == (1, True)
     assert "Traceback" not in cut.stderr
     assert run("import", tmp_path / "nothing", "--database-url", other).returncode == 1
+
+
+@pytest.mark.anyio
+async def test_consumers_are_listed(database: Database) -> None:
+    await Stored(database, "statistics").save(Checkpoint(1, fresh_id(), 1))
+
+    assert "statistics  behind 0, held back 0" in run("consumers", "--database-url", database.conninfo).stdout
 
 
 @pytest.mark.anyio

@@ -12,7 +12,8 @@ from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextCol
 from rich.text import Text
 
 from collabcampus import app as root
-from collabcampus.log import export, importing
+from collabcampus.log import consume, export, importing
+from collabcampus.log.database import Database
 from collabcampus.log.migrate import migrate
 from collabcampus.log.parquet import export_parquet
 from collabcampus.log.verified import Damaged
@@ -103,6 +104,25 @@ def import_command(
                 fail(f"{error} (id_taken)", DOES_NOT_HOLD)
         line = f"{done.projects} projects and {done.events} events are new; {done.known_projects} were there"
         tell(done, line, as_json=as_json)
+
+    run(work)
+
+
+@log_commands.command(name="consumers")
+def consumers_command(data: Data = None, database_url: Url = None, as_json: Json = False) -> None:
+    """List who follows the whole log and keeps a place in it, and how many events they are behind."""
+
+    async def work() -> None:
+        async with root.postgres(settings_of(data=data, database_url=database_url)) as conninfo:
+            await migrate(conninfo)
+            database = Database(conninfo, most=1)
+            await database.open()
+            try:
+                found = await consume.consumers(database)
+            finally:
+                await database.close()
+        lines = (f"{v.name}  behind {v.lag.events}, held back {v.lag.held}, last {v.at}" for v in found)
+        tell(found, "\n".join(lines) or "none", as_json=as_json)
 
     run(work)
 

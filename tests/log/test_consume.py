@@ -91,6 +91,18 @@ async def test_a_consumer_that_waits_is_fed_what_comes(database: Database) -> No
     assert sorted(set(places(found)))[:2] == [(project_id, 1), (project_id, 2)]
 
 
+async def test_all_consumers_are_listed_with_their_lag(database: Database) -> None:
+    project_id = fresh_id()
+    await write(database, begun(project_id))
+    await fed(database, "b")
+    await write(database, writes(project_id, 1, said(), said()))
+    await fed(database, "a")
+
+    found = [(each.name, each.checkpoint.position, each.lag.events) for each in await consume.consumers(database)]
+
+    assert found == [("a", 3, 0), ("b", 1, 2)]
+
+
 async def test_what_was_fed_and_not_handled_comes_again(database: Database) -> None:
     project_id = fresh_id()
     await write(database, begun(project_id))

@@ -113,6 +113,31 @@ async def test_a_part_goes_on_up_to_the_head_it_was_begun_with(database: Databas
     assert (tmp_path / "log").read_bytes() == whole
 
 
+async def test_what_is_appended_meanwhile_is_not_in_it(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "PAGE", 5)
+    made = await everything(database, 2)
+    await export(database.conninfo, tmp_path / "before")
+    heads = dict(await database.fetch("SELECT project_id, position FROM heads"))
+    owner = psycopg.connect(database.conninfo, autocommit=True)
+    copied = (
+        "INSERT INTO commands (project_id, command_id, actor, digest, position, events, at) "
+        "SELECT project_id, gen_random_uuid(), actor, digest, position, 0, at FROM commands "
+        "WHERE project_id = %s LIMIT 1"
+    )
+
+    def meanwhile(_: int) -> None:
+        owner.execute(copied, (made[1],))
+        owner.execute("UPDATE heads SET position = position + 1")
+
+    await export(database.conninfo, tmp_path / "log", progress=meanwhile)
+    owner.close()
+
+    assert dict(await database.fetch("SELECT project_id, position FROM heads")) != heads
+    assert (tmp_path / "log").read_bytes() == (tmp_path / "before").read_bytes()
+
+
 @pytest.mark.parametrize("how", [{"projects": [fresh_id()]}, {"people": True}])
 async def test_a_part_that_was_begun_otherwise_is_not_gone_on_with(
     database: Database, tmp_path: Path, how: dict[str, Any]

@@ -31,6 +31,10 @@ LOOK_S = 0.25
 """How long a hint is waited for before looking again: what was held back comes without one."""
 RECONNECT_S = 0.5
 
+_INDEX_LOOKUPS = b"""
+    SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_bitmapscan = off
+"""
+"""A page is small however much there is."""
 _PAGE = """
     SELECT f.xid::text, e.project_id, e.position, e.actor, e.command_id, rfc3339(e.at), e.type, e.data::text
     FROM (SELECT * FROM feed
@@ -130,6 +134,7 @@ async def follow_all(
         with suppress(psycopg.OperationalError, Unavailable):
             connection = await database.connect()
             async with connection:
+                await connection.execute(_INDEX_LOOKUPS)
                 await connection.execute(b"LISTEN " + HEADS.encode())
                 async for page in _pages(connection, checkpoint, until_caught_up):
                     for fed in page:
@@ -145,6 +150,24 @@ async def lag(database: Database, checkpoint: Checkpoint) -> Lag:
     async with database.connection() as connection:
         row = await (await connection.execute(_LAG, _place(checkpoint))).fetchone()
     return Lag(*row) if row else Lag(0, 0, 0)
+
+
+class Consumer(Struct, frozen=True, rename="camel"):
+    """Who keeps a place in this database, when they last did, and how far behind they are."""
+
+    name: str
+    at: str
+    checkpoint: Checkpoint
+    lag: Lag
+
+
+async def consumers(database: Database) -> list[Consumer]:
+    """All of them, by name."""
+    rows = await database.fetch(
+        "SELECT name, rfc3339(at), xid::text, project_id, position FROM consumers ORDER BY name"
+    )
+    places = [(name, at, Checkpoint(int(xid), *place)) for name, at, xid, *place in rows]
+    return [Consumer(name, at, place, await lag(database, place)) for name, at, place in places]
 
 
 async def _pages(connection: Connection, checkpoint: Checkpoint, until_caught_up: bool) -> AsyncIterator[list[Fed]]:

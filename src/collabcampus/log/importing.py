@@ -33,12 +33,12 @@ _LIKE_APPEND = """
     SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL TimeZone = 'UTC'
 """
 _EVENTS = """
-    INSERT INTO events (project_id, position, type, key, data, actor, command_id, at, salt, digest, hash)
-    SELECT %s::uuid, e.position, e.type, e.key, e.data::json, e.actor, e.command_id, e.at::timestamptz, e.salt,
-           e.digest, e.hash
-    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::bytea[],
-                %s::bytea[], %s::bytea[])
-        AS e(position, type, key, data, actor, command_id, at, salt, digest, hash)
+    COPY events (project_id, position, type, key, data, actor, command_id, at, salt, digest, hash) FROM STDIN
+"""
+_KEEP = """
+    SELECT keep(array_agg(e.project_id), array_agg(e.position), array_agg(e.type), array_agg(e.key),
+                array_agg(e.data::text), array_agg(e.actor), array_agg(rfc3339(e.at)))
+    FROM (SELECT * FROM events WHERE project_id = %s AND position BETWEEN %s AND %s ORDER BY position) AS e
 """
 _COMMANDS = """
     INSERT INTO commands (project_id, command_id, actor, digest, position, events, at)
@@ -185,15 +185,24 @@ class _Taking:
             await self._connection.execute(_COMMANDS, (project.project_id, *map(list, columns)))
 
     async def _append(self, project_id: str, events: list[lines.Event]) -> None:
-        columns = _columns(
-            (v.position, v.type, v.key, v.data, v.actor, v.command_id, v.at, v.salt, v.digest, v.hash) for v in events
-        )
-        await self._connection.execute(_EVENTS, (project_id, *columns))
-        positions, types, keys, datas, actors, _, times, *_ = columns
-        await self._connection.execute(
-            "SELECT keep(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[])",
-            ([project_id] * len(events), positions, types, keys, datas, actors, times),
-        )
+        async with self._connection.cursor() as cursor, cursor.copy(_EVENTS.encode()) as copy:
+            for v in events:
+                await copy.write_row(
+                    (
+                        project_id,
+                        v.position,
+                        v.type,
+                        v.key,
+                        v.data,
+                        v.actor,
+                        v.command_id,
+                        v.at,
+                        v.salt,
+                        v.digest,
+                        v.hash,
+                    )
+                )
+        await self._connection.execute(_KEEP, (project_id, events[0].position, events[-1].position))
         created = [each.key for each in events if each.type == e.TaskCreated.__name__]
         if created:
             await self._connection.execute(_DIRECTORY, (project_id, created))
