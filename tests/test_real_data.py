@@ -173,10 +173,10 @@ async def test_the_board_read_over_a_socket_and_the_one_rebuilt_from_the_log_equ
         assert await verify.audit(connection) == []
 
 
-async def test_what_was_said_is_found_and_my_tasks_are_those_assigned_to_me(
+async def test_what_was_said_is_found_my_tasks_are_those_assigned_to_me_and_reports_tell_what_the_csv_says(
     imported: tuple[Application, str, dict[str, User]],
 ) -> None:
-    application, _, people = imported
+    application, project_id, people = imported
     database = application.database
     reader = next(iter(people.values())).id
     for text in ("AbortSignal", "too many clients already", "leak", "poke"):
@@ -197,10 +197,10 @@ async def test_what_was_said_is_found_and_my_tasks_are_those_assigned_to_me(
         assert {each["taskId"] for each in mine} == {
             an_id(each["id"]) for each in rows("issues") if each["assigneeID"] == person
         }
+    await reports_tell_what_the_csv_says(application, project_id, people)
 
 
-async def test_reports_tell_what_the_csv_says(imported: tuple[Application, str, dict[str, User]]) -> None:
-    application, project_id, people = imported
+async def reports_tell_what_the_csv_says(application: Application, project_id: str, people: dict[str, User]) -> None:
     head = (await read.heads(application.database, [project_id]))[project_id]
     closed = [each for each in rows("issues") if each["open"] != "true"]
 
