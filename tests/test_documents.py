@@ -87,6 +87,9 @@ const moving = move(taskId, "review");
 console.log("at once:", shown(board.tasks.get(taskId)).status, "not yet:", board.tasks.get(taskId).status);
 const moved = await moving;
 console.log("then:", board.tasks.get(taskId).status, pending.size);
+const forked = await fork({ position: 3 });
+const weeks = await report("throughput");
+console.log("forked:", forked.name, "made:", weeks.at(-1).created > 0);
 await undo();
 const undone = board.tasks.get(taskId).status;
 await redo();
@@ -183,6 +186,7 @@ def test_the_javascript_client_keeps_the_servers_board(demo: Server, tmp_path: P
     assert done.stdout.splitlines() == [
         "at once: review not yet: todo",
         "then: review 0",
+        "forked: Demo project made: true",
         "undone: todo redone: review",
         "refused: column_not_found 0",
         "more than at once: true",

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from collabcampus.domain import events as e
 from collabcampus.domain import project
+from collabcampus.domain.events.upcasting import UPCASTERS
 from domain.test_events import STORED
 
 LINES = (Path(__file__).parent / "golden" / "stored.ndjson").read_bytes().splitlines(keepends=True)
@@ -52,6 +53,19 @@ def test_every_type_and_every_shape_of_today_has_golden_bytes() -> None:
 
     assert {type_name for type_name, _ in golden} == set(e.EVENT_TYPES), "a new type: add what is stored of it"
     assert {(type(event).__name__, data) for event, data in STORED} <= golden, "a new shape: add what is stored of it"
+
+
+def test_a_shape_that_today_refuses_is_read_by_its_upcaster_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, wrong = '{"taskId":"t","column":"done","rank":"a1"}', '{"taskId":"t"}'
+    with pytest.raises(msgspec.ValidationError):
+        e.decode_event("TaskMoved", old)
+
+    monkeypatch.setitem(UPCASTERS, "TaskMoved", lambda stored: {"status": stored.get("column"), **stored})
+
+    assert e.TaskMoved("t", "done", "a1") == e.decode_event("TaskMoved", old)
+    assert e.TaskMoved("t", "done", "a1") == e.decode_event("TaskMoved", '{"taskId":"t","status":"done","rank":"a1"}')
+    with pytest.raises(msgspec.ValidationError):
+        e.decode_event("TaskMoved", wrong)
 
 
 def test_a_new_type_raises_the_folds_version() -> None:

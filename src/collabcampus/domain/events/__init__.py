@@ -17,6 +17,7 @@ from collabcampus.domain.events.chat import *
 from collabcampus.domain.events.projects import *
 from collabcampus.domain.events.tasks import *
 from collabcampus.domain.events.undoing import *
+from collabcampus.domain.events.upcasting import UPCASTERS
 
 Event: TypeAlias = (
     ProjectCreated
@@ -132,4 +133,9 @@ def decode_event(type_name: str, data: bytes | str) -> Event:
     decoder = _decoders.get(type_name)
     if decoder is None:
         raise UnknownType(type_name)
-    return decoder.decode(data)
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError:
+        if type_name not in UPCASTERS:
+            raise
+    return msgspec.convert(UPCASTERS[type_name](msgspec.json.decode(data)), EVENT_TYPES[type_name])
