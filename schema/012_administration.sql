@@ -29,12 +29,16 @@ CREATE INDEX security_log_by_time ON security_log (at);
 CREATE INDEX security_log_by_kind ON security_log (kind, entry);
 CREATE INDEX security_log_by_person ON security_log (user_id, entry);
 
--- Nobody edits it, its owner neither: changing it raises, in a session that plays a replica too. The one thing that
--- takes entries away says so for as long as it runs.
+-- Nobody edits it, its owner neither unless they take the trigger away: changing it raises, in a session that plays a
+-- replica too. The one thing that takes entries away says so for as long as it runs, and none of under 90 days.
 CREATE FUNCTION refuse_forgetting() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'DELETE' AND current_setting('collabcampus.forgetting', true) = 'on' THEN
-        RETURN OLD;
+        IF TG_LEVEL = 'STATEMENT' THEN
+            RETURN NULL;
+        ELSIF OLD.at < now() - interval '90 days' THEN
+            RETURN OLD;
+        END IF;
     END IF;
     RAISE EXCEPTION 'the security log is immutable: %', TG_OP
         USING ERRCODE = 'CC001', HINT = 'What is old is taken away by forget_security_log.';

@@ -70,12 +70,21 @@ async def test_whoever_makes_a_project_meanwhile_keeps_the_account_until_it_is_h
 async def test_a_project_made_at_the_very_end_is_an_orphan(
     application: Application, alice: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before("erase", lambda: a_garden(application, Actor(alice.user.id)), monkeypatch)
+    (bob,) = await registered(application, "Bob")
+    garden = (await a_garden(application, bob)).project_id
+
+    async def a_project_and_a_place_in_another() -> None:
+        await a_garden(application, Actor(alice.user.id))
+        await made(application, c.AddMember("editor", alice.user.id), bob, garden)
+
+    before("erase", a_project_and_a_place_in_another, monkeypatch)
 
     await closed(application, alice)
 
     (orphan,) = await orphans.orphaned(application.database, None, 10)
     assert orphan["owners"] == [alice.user.id]
+    (left,) = await persons.memberships_of(application.database, alice.user.id)
+    assert left.last_owner, "the place in the other project is left all the same"
 
 
 async def test_no_other_session_and_no_api_token_sees_the_end(

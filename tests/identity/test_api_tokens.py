@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from typing import Any
 
+import psycopg
 import pytest
 from rich.pretty import pretty_repr
 
@@ -242,6 +243,9 @@ async def test_there_are_so_many_at_the_most_however_fast_they_are_made(
     tokens = await identity.api_tokens.of(alice.id)
     await identity.api_tokens.revoke(alice.id, tokens[0].token_id)
     assert await made(identity, alice)
+    async with await psycopg.AsyncConnection.connect(database.conninfo, autocommit=True) as owner:
+        await owner.execute("UPDATE api_tokens SET expires_at = now() WHERE token_id = %s", (tokens[1].token_id,))
+    assert await made(identity, alice), "one that is over takes no place"
 
 
 @pytest.mark.parametrize("which", [DISABLING, CLOSING, TAKE_OVER, RESET, END_OF_ALL])

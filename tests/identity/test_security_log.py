@@ -195,6 +195,10 @@ async def test_its_owner_changes_nothing_in_it_either(database: Database, databa
                 with pytest.raises(psycopg.DatabaseError, match="immutable") as refused:
                     await owner.execute(statement.encode())
                 assert refused.value.sqlstate == "CC001"
+            await owner.execute("SET collabcampus.forgetting = 'on'")  # as what lets go of old entries does
+            with pytest.raises(psycopg.DatabaseError, match="immutable"):
+                await owner.execute("DELETE FROM security_log")
+            await owner.execute("RESET collabcampus.forgetting")
     assert await kinds(log) == ["here to stay"]
 
 

@@ -1,9 +1,7 @@
 """Closing an account, in the order in which nothing of it is left behind."""
 
-from contextlib import suppress
 from functools import partial
 
-from collabcampus.domain.errors import LastOwner
 from collabcampus.domain.project import Actor
 from collabcampus.http.door import Door
 from collabcampus.live.leaving import leave_all
@@ -22,5 +20,4 @@ async def farewell(door: Door, user_id: str, session_id: str) -> None:
     await closing.end_others(user_id, session_id)
     await leave()
     await closing.erase(user_id)
-    with suppress(LastOwner):
-        await leave()
+    await leave(orphaning=True)

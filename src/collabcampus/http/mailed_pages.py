@@ -68,7 +68,8 @@ def _page(title: str, call: str, done: str, field: str, button: str) -> bytes:
     return documented.page(
         title,
         [
-            f'<form data-call="{call}" data-done="{escape(done)}">{field} <button>{button}</button></form>',
+            f'<form method="post" data-call="{call}" data-done="{escape(done)}">',
+            f"{field} <button>{button}</button></form>",
             '<p><output role="status"></output></p>',
             f"<script>{SCRIPT}</script>",
         ],

@@ -4,7 +4,6 @@ A token is a session of its own, so that revoking it is ending a session: heard 
 Only its digest is stored. What was found good is remembered for some seconds, unless its end is heard before.
 """
 
-import hashlib
 import re
 import secrets
 import time
@@ -19,6 +18,7 @@ from msgspec import Struct
 
 from collabcampus.identity import security_log as kinds
 from collabcampus.identity.accounts import clean_name
+from collabcampus.identity.digests import digest as digest_of
 from collabcampus.identity.errors import (
     AccountDisabled,
     ApiTokenNotFound,
@@ -116,7 +116,7 @@ class ApiTokens:
             await connection.execute(
                 "INSERT INTO api_tokens (token_id, digest, name, scopes, expires_at) "
                 "VALUES (%s, %s, %s, %s, now() + %s)",
-                (token_id, _digest(token), name, given, timedelta(days=days)),
+                (token_id, digest_of(token), name, given, timedelta(days=days)),
             )
             shown = await connection.execute(f"{_SHOWN} AND t.token_id = %s".encode(), (user_id, token_id))
             made = await shown.fetchone()
@@ -141,8 +141,9 @@ class ApiTokens:
         """Whom a token speaks for: TokenInvalid, TokenExpired, SessionEnded or AccountDisabled otherwise."""
         if not _TOKEN.match(token):
             raise TokenInvalid
-        digest = _digest(token)
+        digest = digest_of(token)
         if refused := self._refused.get(digest):
+            self._refused.move_to_end(digest)  # whoever guesses pushes out no token that is tried again and again
             raise refused
         known = self._known.get(digest)
         if known is None or known.checked_at < time.monotonic() - CHECKED_EACH_S:
@@ -246,7 +247,8 @@ async def _require_room(connection: Connection, user_id: str, session_id: str | 
     found = await connection.execute(
         "SELECT (SELECT disabled_at IS NOT NULL FROM accounts WHERE user_id = %s), "
         "%s::uuid IS NOT NULL AND NOT EXISTS (SELECT FROM sessions WHERE session_id = %s AND ended_at IS NULL), "
-        "(SELECT count(*) FROM sessions WHERE user_id = %s AND kind = %s AND ended_at IS NULL)",
+        "(SELECT count(*) FROM sessions AS s JOIN api_tokens AS t ON t.token_id = s.session_id "
+        "WHERE s.user_id = %s AND s.kind = %s AND s.ended_at IS NULL AND t.expires_at > now())",
         (user_id, session_id, session_id, user_id, API_TOKEN),
     )
     for disabled, ended, count in await found.fetchall():
@@ -260,7 +262,3 @@ async def _require_room(connection: Connection, user_id: str, session_id: str | 
 
 def _seconds(moment: datetime) -> int:
     return int(moment.timestamp())
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

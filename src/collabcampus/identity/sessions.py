@@ -32,17 +32,21 @@ _END = (
     "WHERE session_id = %s AND ended_at IS NULL RETURNING user_id) "
     "SELECT (SELECT user_id FROM ended), pg_notify(%s, %s)::text"
 )
-# An hour late, for whoever is trading one in at its very end.
+# An hour late, for whoever is trading one in at its very end. Who ends a session right now is not waited for: two who
+# wait for each other's would end nothing.
 _SWEEP_TOKENS = """
     WITH over AS (
         SELECT digest FROM refresh_tokens WHERE expires_at < now() - interval '1 hour'
         ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED),
-    gone AS (DELETE FROM refresh_tokens WHERE digest IN (SELECT digest FROM over) RETURNING session_id)
-    UPDATE sessions AS s SET ended_at = now(), end_reason = 'unused for too long'
-    WHERE s.session_id IN (SELECT session_id FROM gone) AND s.ended_at IS NULL AND NOT EXISTS (
-        SELECT FROM refresh_tokens AS t
-        WHERE t.session_id = s.session_id AND t.expires_at >= now() - interval '1 hour')
-    RETURNING 1
+    gone AS (DELETE FROM refresh_tokens WHERE digest IN (SELECT digest FROM over) RETURNING session_id),
+    unused AS (
+        SELECT s.session_id FROM sessions AS s
+        WHERE s.session_id IN (SELECT session_id FROM gone) AND s.ended_at IS NULL AND NOT EXISTS (
+            SELECT FROM refresh_tokens AS t
+            WHERE t.session_id = s.session_id AND t.expires_at >= now() - interval '1 hour')
+        FOR UPDATE SKIP LOCKED)
+    UPDATE sessions SET ended_at = now(), end_reason = 'unused for too long'
+    WHERE session_id IN (SELECT session_id FROM unused) RETURNING 1
 """
 _SWEEP_SESSIONS = """
     WITH over AS (

@@ -72,7 +72,8 @@ class Throttle:
 
     def of_owner(self, user_id: str) -> list[Bucket]:
         """The bucket that a wrong current password is taken from: of the account, wherever who is signed in to it is;
-        none where no peer asks."""
+        none where no peer asks. Whoever has stolen an access token empties it too: a reset by
+        mail is the way around."""
         return [] if peer.get() is None else self._buckets(OWNERS, (f"{OWNERS} {user_id}", 1))
 
     def of_calls(self, what: str) -> list[Bucket]:

@@ -10,16 +10,17 @@ from collabcampus.log import persons
 from collabcampus.log.database import Database
 
 
-async def leave_all(database: Database, projects: Projects[Any], actor: Actor) -> None:
-    """Leave every project. LastOwner, with those `projects` in use that would have no owner then; none is left before
-    they have another. Archived ones of which somebody is the last owner keep them, as somebody unnamed.
+async def leave_all(database: Database, projects: Projects[Any], actor: Actor, *, orphaning: bool = False) -> None:
+    """Leave every project; where `orphaning`, all but those that would have no owner. Otherwise LastOwner, with those
+    `projects` in use: none is left before they have another. Archived ones of which somebody is the last owner keep
+    them, as somebody unnamed.
 
     Done again where it was interrupted, it goes on.
     """
     while memberships := await persons.memberships_of(database, actor.user_id):
         owned = [each for each in memberships if each.last_owner]
         kept = [{"projectId": each.project_id, "name": each.name} for each in owned if not each.archived]
-        if kept:
+        if kept and not orphaning:
             raise LastOwner(projects=kept)
         left = [each for each in memberships if not each.last_owner]
         if not left:
