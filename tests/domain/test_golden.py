@@ -69,4 +69,4 @@ def test_a_shape_that_today_refuses_is_read_by_its_upcaster_alone(monkeypatch: p
 
 
 def test_a_new_type_raises_the_folds_version() -> None:
-    assert (project.FOLD_VERSION, len(e.EVENT_TYPES)) == (3, 38), "no node loads a state beyond what it knows"
+    assert (project.FOLD_VERSION, len(e.EVENT_TYPES)) == (4, 38), "no node loads a state beyond what it knows"
