@@ -17,7 +17,7 @@ from collabcampus.domain.project import Actor, fold, initial
 from collabcampus.identity import User
 from collabcampus.live.projects import Projects
 from collabcampus.log import finding, persons, read, verify
-from collabcampus.log.migrate import rebuild
+from collabcampus.log.rebuild import rebuild
 from collabcampus.sockets.frames import SocketFrames
 from log.agreement import disagreements
 from running import Server
