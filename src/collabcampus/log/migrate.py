@@ -73,7 +73,7 @@ async def _keep_at_once(connection: Connection, files: list[Path], done: Migrate
         await connection.execute("CALL drop_projection(%s)", (name,))
         done.dropped.append(name)
     missing = await changed(connection, files)
-    if await (await connection.execute("SELECT FROM heads LIMIT 1")).fetchone():
+    if await (await connection.execute("SELECT true FROM heads LIMIT 1")).fetchone():
         return bool(missing)
     for file in missing:
         await keep(connection, file)

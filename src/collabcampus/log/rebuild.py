@@ -144,7 +144,7 @@ async def fill(connection: Connection, name: str, part: int) -> None:
 
 
 async def finish(connection: Connection, name: str) -> None:
-    """Make the indexes, catch up, compare with the log, and swap. RebuildRefused where it differs, and all is cleared."""
+    """Make the indexes, catch up, compare with the log, and swap. RebuildRefused, and all cleared, if it differs."""
     await _index(connection, name)
     await catch_up(connection, name)
     async with _at_one_moment(connection):
