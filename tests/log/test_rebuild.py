@@ -279,17 +279,17 @@ async def test_a_changed_file_is_deployed_while_the_old_shape_is_read_and_writte
     project_id, _ = await garden(database, 1)
     files = [each for each in sql_files("projections") if each.stem != "board"]
     files.append(tmp_path / "board.sql")
-    files[-1].write_text(BOARD.read_text().replace('"cover": null', '"cover": "none"'))
+    files[-1].write_text(BOARD.read_text().replace("'createdAt', at", "'begunAt', at"))
     async with await psycopg.AsyncConnection.connect(database.conninfo) as reading:
         await reading.execute("SELECT FROM board")
         deploying = asyncio.create_task(migrate(database.conninfo, projections=files))
         await until(owner, "SELECT count(*) = 8 FROM rebuilt_parts")
         await write(database, writes(project_id, 2, Command([created(fresh_id())])))
-        assert await database.fetch("SELECT row ->> 'cover' FROM board") == [(None,), (None,)]
+        assert await database.fetch("SELECT row ? 'begunAt' FROM board") == [(False,), (False,)]
         assert not deploying.done(), "it is ready before its read model"
         await reading.rollback()
     done = await deploying
 
     assert done.projections == ["board"]
-    assert await database.fetch("SELECT row ->> 'cover' FROM board") == [("none",), ("none",)]
+    assert await database.fetch("SELECT row ? 'begunAt' FROM board") == [(True,), (True,)]
     assert await verify.audit(owner) == []
