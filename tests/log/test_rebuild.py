@@ -293,3 +293,14 @@ async def test_a_changed_file_is_deployed_while_the_old_shape_is_read_and_writte
     assert done.projections == ["board"]
     assert await database.fetch("SELECT row ? 'begunAt' FROM board") == [(True,), (True,)]
     assert await verify.audit(owner) == []
+
+
+async def test_an_audit_beside_rebuilds_finds_nothing_missing(database: Database, owner: Connection) -> None:
+    await garden(database, STABLE)
+    rebuilding = asyncio.create_task(log.rebuild(database.conninfo, ["board", "assignment"]))
+    audits = 0
+    while not rebuilding.done():
+        assert await verify.audit(owner) == []
+        audits += 1
+    await rebuilding
+    assert audits
