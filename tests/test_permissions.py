@@ -53,6 +53,8 @@ def expected(kind: type[c.Command], relation: str) -> str:
     role = ROLES[relation]
     if kind in OPEN_TO_ALL:
         return OK
+    if kind is c.ForkProject:
+        return OK if role else "project_not_found"
     if role is None:
         return "task_not_found" if issubclass(kind, c.TaskCommand) else "project_not_found"
     return OK if permissions.at_least(role, permissions.LEAST_ROLE[kind]) else "role_too_low"
@@ -127,6 +129,12 @@ def test_the_room_is_for_members(people: People, sockets: Sockets, relation: str
     inside = ROLES[relation] is not None
 
     assert code(sockets.ask(person, "typing", room)) == "not_in_room"
+    for past in ({"at": 1}, {"at": "2999-01-01T00:00:00Z"}, {"at": 10_000}):
+        seen = OK if past["at"] != 10_000 else "position_ahead"
+        assert code(sockets.ask(person, "join_project", {**room, **past})) == (
+            seen if inside else "project_not_found"
+        )
+        assert code(sockets.ask(person, "typing", room)) == "not_in_room"
     assert code(sockets.ask(person, "join_project", room)) == (OK if inside else "project_not_found")
     assert code(sockets.ask(person, "typing", room)) == (OK if inside else "not_in_room")
     assert code(sockets.ask(person, "leave_project", room)) == OK
@@ -176,7 +184,7 @@ SIGNED_IN = (
 )  # fmt: skip
 MEMBERS = (
     "readProject", "readBoard", "listEvents", "listColumns", "listLabels", "listMembers", "listTasks", "listMessages",
-    "projectActivity", "readTask", "listChecklistItems", "listComments", "taskActivity", "markChatRead",
+    "projectActivity", "readTask", "listChecklistItems", "listComments", "taskActivity", "markChatRead", "readReport",
 )  # fmt: skip
 OWNERS = ("listInvitations",)
 ADMINISTRATORS = (

@@ -15,8 +15,11 @@ from collabcampus import settings_manual, supervisor
 from collabcampus.keys_cli import key_commands
 from collabcampus.log import verify
 from collabcampus.log.migrate import migrate, rebuild
+from collabcampus.log_cli import log_commands
 from collabcampus.people_cli import token_commands, user_commands
 from collabcampus.production import require_production
+from collabcampus.replay_cli import replay
+from collabcampus.reports_cli import report_command
 from collabcampus.terminal import DOES_NOT_HOLD, MISUSE, Data, Json, Url, fail, run, settings_of, stderr
 
 cli = typer.Typer(
@@ -29,6 +32,9 @@ cli = typer.Typer(
 cli.add_typer(user_commands, name="user")
 cli.add_typer(token_commands, name="token")
 cli.add_typer(key_commands, name="keys")
+cli.command()(replay)
+cli.add_typer(log_commands)
+cli.command(name="report")(report_command)
 
 
 @cli.command(help=settings_manual.for_help())
