@@ -18,7 +18,7 @@ from collabcampus.identity import User
 from collabcampus.live.projects import Projects
 from collabcampus.live.reporting import report
 from collabcampus.log import finding, persons, read, verify
-from collabcampus.log.migrate import rebuild
+from collabcampus.log.rebuild import rebuild
 from collabcampus.sockets.frames import SocketFrames
 from log.agreement import disagreements
 from running import Server
