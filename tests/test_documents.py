@@ -186,7 +186,7 @@ def test_the_javascript_client_keeps_the_servers_board(demo: Server, tmp_path: P
     assert done.stdout.splitlines() == [
         "at once: review not yet: todo",
         "then: review 0",
-        "forked: Demo project made: true",
+        "forked: Term project made: true",
         "undone: todo redone: review",
         "refused: column_not_found 0",
         "more than at once: true",

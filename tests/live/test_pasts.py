@@ -90,9 +90,10 @@ async def test_a_fork_repeated_is_one_project(application: Application) -> None:
 async def test_what_never_was_is_not_forked_and_nobody_else_forks(application: Application) -> None:
     project = await a_history(application)
 
-    for never in (c.ForkProject(project, position=10_000), c.ForkProject(project, at="2020-01-01")):
-        with pytest.raises(errors.InvalidPayload):
-            await asked(application, never, OWNER)
+    with pytest.raises(errors.PositionAhead):
+        await asked(application, c.ForkProject(project, position=10_000), OWNER)
+    with pytest.raises(errors.NotYetThere):
+        await asked(application, c.ForkProject(project, at="2020-01-01"), OWNER)
     with pytest.raises(errors.InvalidDate):
         await asked(application, c.ForkProject(project, at="2026-02-30"), OWNER)
     with pytest.raises(errors.ProjectNotFound):

@@ -150,6 +150,8 @@ def commands(company: Company, event: str) -> None:
         inside(ear, world.project)
 
     answer = who.done(event, **payload(kind, world, who.person))
+    if kind is c.Undo:  # and only then there is something to be redone
+        answer = who.done("redo", **payload(c.Redo, world, who.person))
 
     if kind not in (c.CreateProject, c.ForkProject):
         assert inside(owner, world.project, position=0)["position"] == answer["position"]

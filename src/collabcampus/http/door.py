@@ -18,7 +18,7 @@ from collabcampus.identity import Identity
 from collabcampus.live import views
 from collabcampus.live.projects import Projects
 from collabcampus.log.database import Database
-from collabcampus.log.past import Past, When
+from collabcampus.log.past import When
 
 
 class Door:
@@ -28,7 +28,6 @@ class Door:
         self, database: Database, projects: Projects[Any], identity: Identity, followers: Followers | None = None
     ) -> None:
         self.database, self.projects, self.identity = database, projects, identity
-        self._past = Past(database)
         self.followers = followers or Followers()
 
     async def read(self, project_id: str, reader: Reader) -> tuple[Project, views.Names]:
@@ -53,7 +52,7 @@ class Door:
     async def past_board(self, project_id: str, reader: Reader, when: When) -> Response[Any]:
         """The board as it was, for one of the project's members of now."""
         await self.read(project_id, reader)
-        was = (await self._past.look(project_id, when)).state
+        was = (await self.projects.past.look(project_id, when)).state
         names = await self.identity.names(was.members)
         await self.read(project_id, reader)
         return shown(reader, was.head, lambda: views.board(was, names))

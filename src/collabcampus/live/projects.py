@@ -25,6 +25,7 @@ from collabcampus.live.project import LiveProject
 from collabcampus.live.rooms import Frames, Neighbours, Room
 from collabcampus.log import read
 from collabcampus.log.database import Database
+from collabcampus.log.past import Past
 
 PROJECTS_IN_MEMORY = 1_000
 BYTES_IN_MEMORY = 512 * 1024 * 1024
@@ -58,6 +59,7 @@ class Projects(Generic[F]):
         """`now` gives RFC 3339 UTC with milliseconds, `fresh_id` a new UUIDv7; the capacities are those of
         projects kept in memory while idle."""
         self._database, self._frames, self.now, self._fresh_id = database, frames, now, fresh_id
+        self.past = Past(database)
         self._capacity, self._capacity_bytes = capacity, capacity_bytes
         self._live: OrderedDict[str, LiveProject[F]] = OrderedDict()
         self._project_of: dict[str, str] = {}
@@ -73,8 +75,7 @@ class Projects(Generic[F]):
 
     def room(self, project_id: str) -> Room[F] | None:
         """A project's room, if somebody here is in it."""
-        live = self._live.get(project_id)
-        return live.room if live and live.room else None
+        return live.room if (live := self._live.get(project_id)) and live.room else None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Projects[F]"]:
@@ -131,7 +132,7 @@ class Projects(Generic[F]):
                 return command
             case c.ForkProject():
                 known = await self._original(command.fork_of, actor)
-                return await pasts.with_original(self._database, known, command, self._fresh_id)
+                return await pasts.with_original(self.past, known, command, self._fresh_id)
             case c.CreateProject(template=str(template)):
                 return structs.replace(command, original=copies.of_template(template, self._fresh_id))
             case c.Undo() | c.Redo():
@@ -357,9 +358,8 @@ class Projects(Generic[F]):
         used = {project_id: live for project_id, live in self._live.items() if live.room}
         for live in used.values():
             await history.keep(self._database, live)
-        if used:
-            for project_id, position in (await read.heads(self._database, list(used))).items():
-                self.hint(project_id, position)
+        for project_id, position in (await read.heads(self._database, [*used]) if used else {}).items():
+            self.hint(project_id, position)
 
     def _get(self, project_id: str) -> LiveProject[F]:
         live = self._live.get(project_id)

@@ -29,7 +29,6 @@ from collabcampus.live.projects import Projects
 from collabcampus.live.typists import Typing
 from collabcampus.log import persons
 from collabcampus.log.database import Database
-from collabcampus.log.past import Past
 from collabcampus.sockets import frames, payloads, recovery, resuming
 from collabcampus.sockets.connection import Connection
 from collabcampus.sockets.engine import EngineSocket
@@ -98,7 +97,6 @@ class Gateway:
         self._recovery = recovery
         self.typed: Callable[[Typing], None] | None = None
         self._database, self._projects, self._identity = database, projects, identity
-        self._past = Past(database)
         self._ends = 0  # so that who is being let in hears of one
         self._by_session: dict[str, set[Connection]] = {}
         self._by_person: dict[str, set[Connection]] = {}
@@ -319,7 +317,7 @@ class Gateway:
         if wanted.at is None or wanted.position is not None:
             raise errors.InvalidPayload(reason="either position or at is expected, not both")
         require_member(await self._projects.read(wanted.project_id), connection.actor)
-        was = await self._past.look(wanted.project_id, wanted.at)
+        was = await self._projects.past.look(wanted.project_id, wanted.at)
         names = await self._identity.names(was.state.members)
         require_member(await self._projects.read(wanted.project_id), connection.actor)
         if connection.alive:
