@@ -173,7 +173,7 @@ async def test_who_forgot_a_password_is_recorded_with_the_address_that_asked(her
     await identity.post.drained()
 
     recorded = [each[5] for each in identity.security._waiting if each[1] == PASSWORD_FORGOTTEN]
-    assert recorded == ["192.0.2.1", "192.0.2.2"]
+    assert sorted(recorded) == ["192.0.2.1", "192.0.2.2"]  # two letters leave side by side, in either order
 
 
 async def test_five_mails_an_hour_are_enough(here: tuple[Identity, Box], database: Database) -> None:
