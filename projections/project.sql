@@ -5,7 +5,7 @@ CALL keep_projection(
       ColumnAdded, ColumnEdited, ColumnMoved, ColumnRemoved}',
     '{}', $$
     SELECT project_id, position, type, key,
-           CASE type WHEN 'ProjectCreated' THEN '{"archived": false}' || data || jsonb_build_object('createdAt', at)
+           CASE type WHEN 'ProjectCreated' THEN '{"archived": false}' || data - '{forkedFrom, forkedAt}'::text[] || jsonb_build_object('createdAt', at)
                      ELSE data - 'columnId' END AS patch
     FROM event
 $$);

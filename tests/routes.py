@@ -13,6 +13,7 @@ Route = tuple[str, str]
 
 ROUTES: dict[type[c.Command], Route] = {
     c.CreateProject: ("POST", ""),
+    c.ForkProject: ("POST", "/{forkOf}/forks"),
     c.EditProject: ("PATCH", "/{project}"),
     c.ArchiveProject: ("DELETE", "/{project}"),
     c.RestoreProject: ("POST", "/{project}/restore"),
@@ -47,6 +48,8 @@ ROUTES: dict[type[c.Command], Route] = {
     c.SendMessage: ("POST", "/{project}/messages"),
     c.EditMessage: ("PATCH", "/{project}/messages/{messageId}"),
     c.DeleteMessage: ("DELETE", "/{project}/messages/{messageId}"),
+    c.Undo: ("POST", "/{project}/undo"),
+    c.Redo: ("POST", "/{project}/redo"),
     c.ReactToMessage: ("PUT", "/{project}/messages/{messageId}/reactions/{emoji}"),
 }
 """Method and path; beneath `/api/tasks` where it begins with a task, beneath `/api/projects` otherwise."""

@@ -13,7 +13,7 @@ from collabcampus.settings import Settings
 from conftest import remove_cluster
 from running import COLLABCAMPUS, Server
 
-COMMANDS = ("serve", "migrate", "rebuild", "audit", "user add", "token add", "demo")
+COMMANDS = ("serve", "migrate", "rebuild", "audit", "replay", "user add", "token add", "demo")
 
 
 def run(*options: str | Path, given: str = "") -> subprocess.CompletedProcess[str]:

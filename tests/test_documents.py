@@ -87,6 +87,13 @@ const moving = move(taskId, "review");
 console.log("at once:", shown(board.tasks.get(taskId)).status, "not yet:", board.tasks.get(taskId).status);
 const moved = await moving;
 console.log("then:", board.tasks.get(taskId).status, pending.size);
+const forked = await fork({ position: 3 });
+const weeks = await report("throughput");
+console.log("forked:", forked.name, "made:", weeks.at(-1).created > 0);
+await undo();
+const undone = board.tasks.get(taskId).status;
+await redo();
+console.log("undone:", undone, "redone:", board.tasks.get(taskId).status);
 console.log("refused:", await move(taskId, "nowhere").catch((error) => error.code), pending.size);
 
 const again = { taskId, status: "review" };
@@ -102,6 +109,14 @@ socket.emit("send_message", tooLarge);
 const { code: closedWith, reason: closedFor } = await parted;
 console.log("closed:", closedWith, closedFor);
 await back;
+
+const was = await lookBack(board.position - 2);
+const then = await lookBack(was.at);
+const { position: live } = board;
+console.log("the past:", was.position === live - 2, then.position >= was.position, "online" in was);
+const past = `${SERVER}/api/projects/${projectId}/board?position=${was.position}`;
+assert.deepEqual(was.board, await (await fetch(past, { headers: bearer })).json());
+console.log("no past:", await lookBack(1_000_000).catch(({ code, head }) => [code, head === live].join()));
 
 socket.disconnect();
 const others = Array.from({ length: 50 }, () => io(SERVER, { auth: { token: session.token }, forceNew: true }));
@@ -171,11 +186,15 @@ def test_the_javascript_client_keeps_the_servers_board(demo: Server, tmp_path: P
     assert done.stdout.splitlines() == [
         "at once: review not yet: todo",
         "then: review 0",
+        "forked: Term project made: true",
+        "undone: todo redone: review",
         "refused: column_not_found 0",
         "more than at once: true",
         "by HTTP: review",
         "too large: too_large",
         "closed: 1009 a packet has at most 65536 bytes",
+        "the past: true true false",
+        "no past: position_ahead,true",
         "one socket too many: rate_limited and back",
         "missed: 2 true",
         "there again: 1 true",

@@ -52,6 +52,7 @@ def test_no_request_makes_the_server_fail(label: str, data: Any, server: Server,
     person: Person = world.people["editor"]
     if case.operation.path.startswith("/api/admin/") and case.operation.method.upper() == "GET":
         person = boss  # who tries the rest might put people out
+    case.query.pop("follow", None)  # which would not end
     real = known(world)
     for name in case.path_parameters or ():
         case.path_parameters[name] = real.get(name, case.path_parameters[name])

@@ -53,6 +53,8 @@ def expected(kind: type[c.Command], relation: str) -> str:
     role = ROLES[relation]
     if kind in OPEN_TO_ALL:
         return OK
+    if kind is c.ForkProject:
+        return OK if role else "project_not_found"
     if role is None:
         return "task_not_found" if issubclass(kind, c.TaskCommand) else "project_not_found"
     return OK if permissions.at_least(role, permissions.LEAST_ROLE[kind]) else "role_too_low"
@@ -92,7 +94,7 @@ def test_every_command_has_a_row_and_a_sample() -> None:
     commands = set(KINDS.values())
 
     assert commands == set(SAMPLES)
-    assert commands - set(permissions.LEAST_ROLE) == set(OPEN_TO_ALL)
+    assert commands - set(permissions.LEAST_ROLE) == {*OPEN_TO_ALL, c.ForkProject}
 
 
 @pytest.mark.parametrize("event", KINDS)
@@ -127,6 +129,12 @@ def test_the_room_is_for_members(people: People, sockets: Sockets, relation: str
     inside = ROLES[relation] is not None
 
     assert code(sockets.ask(person, "typing", room)) == "not_in_room"
+    for past in ({"at": 1}, {"at": "2999-01-01T00:00:00Z"}, {"at": 10_000}):
+        seen = OK if past["at"] != 10_000 else "position_ahead"
+        assert code(sockets.ask(person, "join_project", {**room, **past})) == (
+            seen if inside else "project_not_found"
+        )
+        assert code(sockets.ask(person, "typing", room)) == "not_in_room"
     assert code(sockets.ask(person, "join_project", room)) == (OK if inside else "project_not_found")
     assert code(sockets.ask(person, "typing", room)) == (OK if inside else "not_in_room")
     assert code(sockets.ask(person, "leave_project", room)) == OK
@@ -176,7 +184,7 @@ SIGNED_IN = (
 )  # fmt: skip
 MEMBERS = (
     "readProject", "readBoard", "listEvents", "listColumns", "listLabels", "listMembers", "listTasks", "listMessages",
-    "projectActivity", "readTask", "listChecklistItems", "listComments", "taskActivity", "markChatRead",
+    "projectActivity", "readTask", "listChecklistItems", "listComments", "taskActivity", "markChatRead", "readReport",
 )  # fmt: skip
 OWNERS = ("listInvitations",)
 ADMINISTRATORS = (
@@ -241,6 +249,8 @@ def status_of(call: Call, relation: str | None) -> tuple[int, ...]:
     role = ROLES[relation]
     if role is None:
         return (404,)
+    if call.kind is c.ForkProject:
+        return good  # who may read a project may begin one's own from it
     least = "owner" if call.operation in OWNERS else permissions.LEAST_ROLE[call.kind] if call.kind else "viewer"
     return good if permissions.at_least(role, least) else (403,)
 
@@ -277,6 +287,8 @@ def requested(
     sample = dict(BODIES[call.operation](world, person) if call.operation in BODIES else {})
     if call.kind:
         sample |= SAMPLES[call.kind](world, person)
+    if call.kind is c.ForkProject:
+        sample["projectId"] = sample.pop("forkOf")
     own = {"projectId": world.project, "taskId": world.task, **sample}
     names = re.findall(r"{(\w+)}", call.path)
     path = call.path.format(**{name: quote(str(own[c.camel(name)]), safe="") for name in names})
@@ -320,6 +332,7 @@ BODIES: dict[str, Sample] = {
     "endSession": lambda w, p: {"sessionId": other_session(p)},
     "changePassword": lambda w, p: {"currentPassword": PASSWORD, "password": "another long password"},
     "changeEmail": lambda w, p: {"email": f"new-{p.email}", "password": PASSWORD},
+    "readReport": lambda _, __: {"name": "throughput"},
     "closeAccount": lambda w, p: {"password": PASSWORD},
     "register": lambda w, p: {"email": f"{uuid.uuid4()}@example.org", "name": "New", "password": PASSWORD},
     "login": lambda w, p: {"email": p.email, "pwd": PASSWORD},

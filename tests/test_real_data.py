@@ -3,7 +3,7 @@
 import csv
 import uuid
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from collabcampus.domain import commands as c
 from collabcampus.domain.project import Actor, fold, initial
 from collabcampus.identity import User
 from collabcampus.live.projects import Projects
+from collabcampus.live.reporting import report
 from collabcampus.log import finding, persons, read, verify
-from collabcampus.log.migrate import rebuild
+from collabcampus.log.rebuild import rebuild
 from collabcampus.sockets.frames import SocketFrames
 from log.agreement import disagreements
 from running import Server
@@ -172,10 +173,10 @@ async def test_the_board_read_over_a_socket_and_the_one_rebuilt_from_the_log_equ
         assert await verify.audit(connection) == []
 
 
-async def test_what_was_said_is_found_and_my_tasks_are_those_assigned_to_me(
+async def test_what_was_said_is_found_my_tasks_are_those_assigned_to_me_and_reports_tell_what_the_csv_says(
     imported: tuple[Application, str, dict[str, User]],
 ) -> None:
-    application, _, people = imported
+    application, project_id, people = imported
     database = application.database
     reader = next(iter(people.values())).id
     for text in ("AbortSignal", "too many clients already", "leak", "poke"):
@@ -196,6 +197,39 @@ async def test_what_was_said_is_found_and_my_tasks_are_those_assigned_to_me(
         assert {each["taskId"] for each in mine} == {
             an_id(each["id"]) for each in rows("issues") if each["assigneeID"] == person
         }
+    await reports_tell_what_the_csv_says(application, project_id, people)
+
+
+async def reports_tell_what_the_csv_says(application: Application, project_id: str, people: dict[str, User]) -> None:
+    head = (await read.heads(application.database, [project_id]))[project_id]
+    closed = [each for each in rows("issues") if each["open"] != "true"]
+
+    async def told(name: str) -> list[Any]:
+        return await report(application.database, project_id, head, name, None, None, "2100-01-01T00:00:00.000Z")
+
+    weeks = {each.week: (each.created, each.done) for each in await told("throughput")}
+    made_in, done_in = (
+        Counter(week_of(each[column]) for each in several)
+        for column, several in (("created", rows("issues")), ("modified", closed))
+    )
+    assert {week: (made_in[week], done_in[week]) for week in {*made_in, *done_in}} == {
+        week: counts for week, counts in weeks.items() if counts != (0, 0)
+    }
+    assert {each.task_id: (each.created_at, each.done_at) for each in await told("cycle-time")} == {
+        an_id(each["id"]): (at(each["created"]), at(each["modified"])) for each in closed
+    }
+    assert {each.user_id: (each.created, each.comments) for each in await told("contributions") if each.created} == {
+        people[author].id: (made, Counter(each["creatorID"] for each in rows("comments"))[author])
+        for author, made in Counter(each["creatorID"] for each in rows("issues")).items()
+    }
+    in_columns = {each.column: each.tasks for each in await told("time-in-column")}
+    assert in_columns == {"open": len(rows("issues")), "closed": len(closed)}
+
+
+def week_of(milliseconds: str) -> str:
+    """The Monday of a time of the CSV."""
+    day = datetime.fromtimestamp(int(float(milliseconds)) / 1000, UTC).date()
+    return (day - timedelta(days=day.weekday())).isoformat()
 
 
 def has(part: str, *texts: str) -> bool:

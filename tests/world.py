@@ -40,7 +40,8 @@ class World:
         self.label = self._post(owner, "labels", name="Urgent")["labelId"]
         self.task, self.other_task = owner.task(self.project, "Dig"), owner.task(self.project, "Sow")
         self.archived = owner.task(self.project, "Old")
-        owner.http.post(f"/api/tasks/{self.archived}/archive").raise_for_status()
+        put_away = owner.http.post(f"/api/tasks/{self.archived}/archive").raise_for_status()
+        self.put_away: int = put_away.json()["position"]
         self.item = self._on_task(owner, "checklist", text="Find the spade")["itemId"]
         self.comments = {each: self._on_task(each, "comments", text="Look")["commentId"] for each in (owner, editor)}
         self.messages = {each: self._post(each, "messages", text="Hello")["messageId"] for each in (owner, editor)}
@@ -80,6 +81,7 @@ Sample = Callable[[World, Person], Payload]
 
 SAMPLES: dict[type[c.Command], Sample] = {
     c.CreateProject: lambda w, p: {"name": "Another"},
+    c.ForkProject: lambda w, p: {"forkOf": w.project, "position": 5},
     c.EditProject: lambda w, p: {"name": "Renamed"},
     c.ArchiveProject: lambda w, p: {},
     c.RestoreProject: lambda w, p: {},
@@ -120,6 +122,8 @@ SAMPLES: dict[type[c.Command], Sample] = {
     c.EditMessage: lambda w, p: {"messageId": w.message(p), "text": "Hello there"},
     c.DeleteMessage: lambda w, p: {"messageId": w.message(p)},
     c.ReactToMessage: lambda w, p: {"messageId": w.message(p), "emoji": "👍"},
+    c.Undo: lambda w, p: {"position": w.put_away},
+    c.Redo: lambda w, p: {"position": w.put_away},
 }  # fmt: skip
 """What a client sends of each command, its project apart."""
 
@@ -127,6 +131,6 @@ SAMPLES: dict[type[c.Command], Sample] = {
 def payload(kind: type[c.Command], world: World, person: Person, *, named: bool = False) -> Payload:
     """A socket's payload: a task's id alone names its project, unless it is to be `named` too."""
     sample = SAMPLES[kind](world, person)
-    if kind is c.CreateProject or (issubclass(kind, c.TaskCommand) and not named):
+    if kind in (c.CreateProject, c.ForkProject) or (issubclass(kind, c.TaskCommand) and not named):
         return sample
     return {"projectId": world.project, **sample}

@@ -22,6 +22,8 @@ from scenarios import Scenario, Variant
 
 HERE = Path(__file__).parent
 APPENDING_WITHIN_S = 600
+PROJECTS = 40
+"""Of the log that is rebuilt."""
 FAILURES = (Void, subprocess.SubprocessError, psycopg.Error, OSError, RuntimeError)
 """What spoils a run or a scenario and not the whole."""
 
@@ -53,6 +55,8 @@ class Bench:
         try:
             if scenario.name == "append-replay":
                 self._append_replay(scenario, chosen)
+            elif scenario.name == "rebuild":
+                self._rebuilding(scenario)
             elif scenario.name == "reading":
                 self._reading(scenario)
             elif scenario.name == "logins":
@@ -174,6 +178,16 @@ class Bench:
             if name in chosen or name == "eventsourcing"
         }
         self._rounds(scenario, runs)
+
+    def _rebuilding(self, scenario: Scenario) -> None:
+        ours, (variant,) = self._ours("rebuild", "rebuild"), scenario.variants
+        data = ours.fill(scenario.people, PROJECTS, scenario.tasks)
+        growing.grow(ours.conninfo_of_log, data, variant.events)
+        systems.settle(self.conninfo, [ours.database])
+        project = data.projects[0]
+        words = [ours.conninfo_of_log, project["projectId"], data.people[0], project["taskIds"][0], str(self.seconds)]
+        command = [sys.executable, str(HERE / "rebuilding.py"), *words]
+        self._rounds(scenario, {"ours": lambda _: _json_of(command, self.core)})
 
     def _reading(self, scenario: Scenario) -> None:
         ours = self._ours("reading", "reading")

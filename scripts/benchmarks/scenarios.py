@@ -165,6 +165,22 @@ def _appending() -> Scenario:
     return Scenario("append-replay", what, figures, systems=("ours", "eventsourcing"))
 
 
+def _rebuilding(log_events: int) -> Scenario:
+    def ratio(result: dict[str, Any]) -> float:
+        return float(result["p99With"]) / float(result["p99Without"])
+
+    figures = (
+        Figure("all read models", "events/s", lambda result: float(result["rebuild"]), absolute=1_000_000.0),
+        Figure("under 1,000 writes/s", "events/s", lambda result: float(result["rebuildUnderWrites"])),
+        Figure("writers' p99 without", "ms", lambda result: float(result["p99Without"]), higher=False),
+        Figure("writers' p99 beside it", "ms", lambda result: float(result["p99With"]), higher=False),
+        Figure("beside it to without", "x", ratio, higher=False, absolute=2.0),
+    )
+    what = f"all read models of {log_events:,} events made anew, alone and under writes"
+    variants = (Variant("ours", events=log_events),)
+    return Scenario("rebuild", what, figures, systems=OURS, variants=variants)
+
+
 def _reading() -> Scenario:
     def took(key: str) -> Callable[[dict[str, Any]], float]:
         return lambda result: float(result[key])
@@ -220,6 +236,7 @@ def scenarios(log_events: int) -> list[Scenario]:
         *_connections(),
         *_sizes(log_events),
         _appending(),
+        _rebuilding(log_events),
         _reading(),
         _hostile(),
         _logins(),

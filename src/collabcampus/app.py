@@ -27,6 +27,7 @@ from collabcampus.embedded import Cluster, find_binaries
 from collabcampus.http import api, mailed_pages
 from collabcampus.http.documents import published
 from collabcampus.http.door import Door
+from collabcampus.http.following import Followers
 from collabcampus.http.security_headers import SecurityHeaders
 from collabcampus.identity import DISABLED_CHANNEL, KEYS_CHANNEL, NAMES_CHANNEL, SESSIONS_CHANNEL, Identity
 from collabcampus.identity.letters import Letters
@@ -159,6 +160,7 @@ class Application:
             registration=settings.registration,
             verified_addresses=settings.verified_addresses,
         )
+        self.followers = Followers()
         self.openid = OpenId(
             self.database,
             self.identity,
@@ -227,7 +229,7 @@ class Application:
 
     def http(self) -> Litestar:
         """The HTTP side alone."""
-        door = Door(self.database, self.projects, self.identity)
+        door = Door(self.database, self.projects, self.identity, self.followers)
         documents = [
             published("/schema/asyncapi.json", "application/json", described.as_json),
             published("/schema/sockets", "text/html", lambda _: manual.page()),
@@ -332,7 +334,7 @@ async def serve(application: Application, ready: Callable[[str], None]) -> None:
     """
     listening = listen(application.settings.host, application.settings.port)
     application.identity.post.letters.links_to = application.settings.links_to or address(listening)
-    server = _Server(_web(application, PunctualProtocol), application.gateway.close_all)
+    server = _Server(_web(application, PunctualProtocol), application.followers.close, application.gateway.close_all)
     await _until_stopped(server, [listening], lambda: ready(address(listening)))
 
 
@@ -344,7 +346,7 @@ async def work(
     `leaving` is called when no more is taken.
     """
     config = _web(application, MovingProtocol)
-    server = _Server(config, colleagues.close, leaving, application.gateway.close_all)
+    server = _Server(config, colleagues.close, leaving, application.followers.close, application.gateway.close_all)
 
     def protocol(read: bytes) -> MovingProtocol:
         return MovingProtocol(config, server.server_state, server.lifespan.state, colleagues=colleagues, read=read)

@@ -14,9 +14,13 @@ from collabcampus import settings as config
 from collabcampus import settings_manual, supervisor
 from collabcampus.keys_cli import key_commands
 from collabcampus.log import verify
-from collabcampus.log.migrate import migrate, rebuild
+from collabcampus.log.migrate import migrate
+from collabcampus.log_cli import log_commands
 from collabcampus.people_cli import token_commands, user_commands
 from collabcampus.production import require_production
+from collabcampus.rebuild_cli import rebuild_command
+from collabcampus.replay_cli import replay
+from collabcampus.reports_cli import report_command
 from collabcampus.terminal import DOES_NOT_HOLD, MISUSE, Data, Json, Url, fail, run, settings_of, stderr
 
 cli = typer.Typer(
@@ -29,6 +33,10 @@ cli = typer.Typer(
 cli.add_typer(user_commands, name="user")
 cli.add_typer(token_commands, name="token")
 cli.add_typer(key_commands, name="keys")
+cli.command()(replay)
+cli.command(name="rebuild")(rebuild_command)
+cli.add_typer(log_commands)
+cli.command(name="report")(report_command)
 
 
 @cli.command(help=settings_manual.for_help())
@@ -66,22 +74,6 @@ def migrate_command(data: Data = None, database_url: Url = None, as_json: Json =
             else:
                 changed = [*done.migrations, *done.projections, *(f"dropped {each}" for each in done.dropped)]
                 typer.echo("\n".join(changed) or "nothing to do")
-
-    run(work)
-
-
-@cli.command(name="rebuild")
-def rebuild_command(
-    projections: Annotated[list[str] | None, typer.Argument(help="Which; all when none is named.")] = None,
-    data: Data = None,
-    database_url: Url = None,
-) -> None:
-    """Make read models anew from the log. Writers wait meanwhile."""
-
-    async def work() -> None:
-        async with root.postgres(settings_of(data=data, database_url=database_url)) as conninfo:
-            with stderr.status("rebuilding"):
-                typer.echo("\n".join(await rebuild(conninfo, projections or [])))
 
     run(work)
 

@@ -27,6 +27,7 @@ from domain.decisions import (
     test_members,
     test_projects,
     test_tasks,
+    test_undoing,
 )
 from domain.given import (
     AT,
@@ -44,6 +45,7 @@ from domain.histories import BEGIN, Asked, asked, histories, recorded
 
 SUBJECTS: Any = (
     test_projects, test_columns, test_labels, test_members, test_tasks, test_checklists, test_comments, test_chat,
+    test_undoing,
 )  # fmt: skip
 ACCEPTED: list[Case] = [case for subject in SUBJECTS for case in subject.ACCEPTED]
 REFUSED: list[Case] = [case for subject in SUBJECTS for case in subject.REFUSED]
@@ -130,6 +132,7 @@ def test_a_refusals_code_is_its_name_and_its_message_its_docstring() -> None:
 
 CREATIONS = {
     c.CreateProject: errors.IdTaken,
+    c.ForkProject: errors.IdTaken,
     c.CreateTask: errors.IdTaken,
     c.CopyTask: errors.IdTaken,
     c.CreateLabel: errors.IdTaken,
@@ -138,9 +141,12 @@ CREATIONS = {
     c.AddComment: errors.IdTaken,
     c.SendMessage: errors.IdTaken,
     c.AddColumn: errors.IdTaken,
+    c.Undo: errors.UndoConflict,
+    c.Redo: errors.UndoConflict,
 }
 """Commands that make a thing, and what they hear when it is there already: a decision cannot tell who says it again
-from somebody else with the same id. The commandId can, before there is a decision: it is answered as it was."""
+from somebody else with the same id. The commandId can, before there is a decision: it is answered as it was.
+Of an undo the past is the same here: of one that is asked for anew, the log says that it has happened."""
 
 
 def gave_away(command: c.Command, actor: Actor) -> type[errors.Refused] | None:

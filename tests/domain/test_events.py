@@ -17,6 +17,11 @@ STORED: list[tuple[e.Event, str]] = [
         '{"projectId":"p","name":"Garden","description":"Green","columns":[{"id":"todo","name":"To do"},'
         '{"id":"doing","name":"Doing","color":"#1f6feb","limit":5}]}',
     ),
+    (
+        e.ProjectCreated("p", "Garden", "", (TO_DO,), "q", 7),
+        '{"projectId":"p","name":"Garden","description":"","columns":[{"id":"todo","name":"To do"}],"forkedFrom":"q",'
+        '"forkedAt":7}',
+    ),
     (e.ProjectEdited("p", "Park", "Greener"), '{"projectId":"p","name":"Park","description":"Greener"}'),
     (e.ProjectEdited("p", description=""), '{"projectId":"p","description":""}'),
     (e.ProjectArchived("p"), '{"projectId":"p","archived":true}'),
@@ -49,6 +54,8 @@ STORED: list[tuple[e.Event, str]] = [
     (e.MemberAdded("u", "viewer", provider="campus"), '{"userId":"u","role":"viewer","provider":"campus"}'),
     (e.MemberRoleChanged("u", "editor"), '{"userId":"u","role":"editor"}'),
     (e.MemberRemoved("u"), '{"userId":"u"}'),
+    (e.CommandUndone("c"), '{"undone":"c"}'),
+    (e.CommandRedone("c"), '{"undone":"c"}'),
     (
         e.InvitationCreated("i", "editor", "hash", "digest", "2026-12-24", 3, ("u",)),
         '{"invitationId":"i","role":"editor","secretHash":"hash","addressDigest":"digest","expiresAt":"2026-12-24",'
@@ -200,7 +207,7 @@ def test_recorded_events_are_numbered_from_the_head_and_carry_what_is_stored() -
 
 
 def test_an_unknown_type_is_told_apart_from_bytes_that_are_wrong() -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(e.UnknownType):
         e.decode_event("TaskPainted", b"{}")
     with pytest.raises(msgspec.ValidationError):
         e.decode_event("TaskMoved", b'{"taskId":"t"}')

@@ -13,7 +13,7 @@ async def asked(
 ) -> Answer:
     """The answer to a command that the door completes."""
     projects = application.projects
-    complete = await application.identity.resolve(await projects.completed(command, actor), actor)
+    complete = await application.identity.resolve(await projects.completed(command, actor, project_id), actor)
     return await projects.submit(complete, actor, project_id, asked=command, **more)
 
 

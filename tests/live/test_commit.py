@@ -162,13 +162,13 @@ async def test_a_project_is_loaded_from_its_stored_snapshot_and_the_events_after
     await projects.read(project_id)
     await projects.submit(c.EditProject(name="Park"), OWNER, project_id)
     pages: list[int] = []
-    right = read.events_after
+    right = read.page_after
 
-    async def counted(database: object, project_id: str, position: int, limit: int = read.PAGE) -> list[e.Recorded]:
+    async def counted(database: object, project_id: str, position: int, limit: int = read.PAGE) -> read.Page:
         pages.append(position)
         return await right(application.database, project_id, position, limit)
 
-    monkeypatch.setattr(read, "events_after", counted)
+    monkeypatch.setattr(read, "page_after", counted)
     elsewhere: Projects[list[int]] = Projects(application.database, Positions(), now=now, fresh_id=fresh_id)  # type: ignore[arg-type]
 
     state = await elsewhere.read(project_id)

@@ -128,7 +128,15 @@ async def test_one_that_fails_costs_the_others_nothing(database: Database) -> No
 async def test_a_lost_notification_heals_on_the_tick(application: Application, database_url: str) -> None:
     deaf = Application(Settings(), database_url)
     deaf.bus.subscribe(HEADS, lambda _: None)
+    tick, ticked = deaf.bus.tick, asyncio.Event()
+
+    async def noted() -> None:
+        await tick()
+        ticked.set()
+
+    deaf.bus.tick = noted
     async with deaf.running():
+        await ticked.wait()  # the first comes at once, and heals as well
         created = await application.projects.submit(c.CreateProject("Garden"), Actor(PEOPLE[0]))
         project_id, listener = created.subject.project_id, Heard(PEOPLE[0])
         async with deaf.projects.using(project_id) as live:

@@ -9,7 +9,8 @@ from psycopg.conninfo import make_conninfo
 
 from collabcampus.app import fresh_id
 from collabcampus.log.database import Database, UnfitServer
-from collabcampus.log.migrate import MigrationRefused, migrate, rebuild
+from collabcampus.log.migrate import MigrationRefused, migrate
+from collabcampus.log.rebuild import rebuild
 from collabcampus.log.sources import sql_files
 from log.writing import begun, write
 

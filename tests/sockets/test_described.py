@@ -150,9 +150,12 @@ def commands(company: Company, event: str) -> None:
         inside(ear, world.project)
 
     answer = who.done(event, **payload(kind, world, who.person))
+    if kind is c.Undo:  # and only then there is something to be redone
+        answer = who.done("redo", **payload(c.Redo, world, who.person))
 
-    if kind is not c.CreateProject:
+    if kind not in (c.CreateProject, c.ForkProject):
         assert inside(owner, world.project, position=0)["position"] == answer["position"]
+        assert inside(owner, world.project, at=answer["position"])["position"] == answer["position"]
     assert viewer.ask("nothing_of_the_kind", {})["error"]["code"] == "unknown_event"  # and so has heard all before it
 
 

@@ -251,3 +251,58 @@ def test_a_token_is_renewed_in_place(server: Server, alice: Person, bob: Person)
 
 def test_the_server_wrote_no_error_meanwhile(server: Server) -> None:
     assert server.errors == ""
+
+
+def test_who_joins_the_past_sees_it_and_is_in_no_room(server: Server, alice: Person, bob: Person) -> None:
+    project_id = shared(alice, bob)
+    task_id = alice.task(project_id)
+    said = {"text": "Hello"}
+    position = alice.http.post(f"/api/projects/{project_id}/messages", json=said).json()["position"]
+    then = alice.http.get(f"/api/projects/{project_id}/board").json()
+    alice.http.delete(f"/api/tasks/{task_id}").raise_for_status()
+    alice.http.post(f"/api/projects/{project_id}/messages", json={"text": "later"}).raise_for_status()
+    inside, looking = RawSocket(server.url, alice.token), RawSocket(server.url, bob.token)
+    online = join(inside, project_id)["online"]
+
+    was = join(looking, project_id, at=position)
+
+    assert set(was) == {"projectId", "position", "at", "board", "members", "messages"}
+    assert (was["position"], was["board"]) == (position, then)
+    assert [each["text"] for each in was["messages"]] == ["Hello"]
+    assert [each["name"] for each in was["members"]] == ["Alice", "Bob"]
+    assert join(looking, project_id, at=was["at"])["position"] >= position
+    assert looking.ask("typing", {"projectId": project_id})["error"]["code"] == "not_in_room"
+
+    alice.http.post(f"/api/projects/{project_id}/messages", json={"text": "now"}).raise_for_status()
+    assert inside.event()[0] == "new_message", "and no user_joined before it"
+    now = join(looking, project_id)
+    assert now["online"] == [*online, bob.user_id], "nothing was heard before, or it would have come first"
+    again = join(looking, project_id, at=position)
+    assert again == was
+    alice.http.post(f"/api/projects/{project_id}/messages", json={"text": "heard"}).raise_for_status()
+    assert looking.event()[1]["text"] == "heard", "who is in the room stays in it"
+    inside.close()
+    looking.close()
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"at": 10_000}, "position_ahead"),
+        ({"at": 0}, "not_yet_there"),
+        ({"at": "2001-01-01T00:00:00Z"}, "not_yet_there"),
+        ({"at": 1, "position": 1}, "invalid_payload"),
+        ({"at": "2026-01-01T00:00:00"}, "invalid_payload"),
+        ({"at": "soon"}, "invalid_payload"),
+        ({"at": 1.5}, "invalid_payload"),
+        ({"at": -1}, "invalid_payload"),
+    ],
+)
+def test_a_past_that_never_was_is_refused(server: Server, alice: Person, more: dict[str, Any], code: str) -> None:
+    project_id = alice.project()
+    socket = RawSocket(server.url, alice.token)
+
+    answer = socket.ask("join_project", {"projectId": project_id, **more})
+
+    assert answer["error"]["code"] == code
+    socket.close()

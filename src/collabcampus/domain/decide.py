@@ -17,6 +17,7 @@ from collabcampus.domain.decisions import (
     members,
     projects,
     tasks,
+    undoing,
 )
 from collabcampus.domain.project import Actor, Project
 from collabcampus.domain.types import Role
@@ -30,6 +31,8 @@ def decide(command: c.Command, project: Project, actor: Actor, at: str = "") -> 
     match command:
         case c.CreateProject():
             return projects.create(command, project, actor)
+        case c.ForkProject():
+            return projects.fork(command, project, actor)
         case c.AcceptInvitation():
             return members.accept(command, project, actor, at)
         case c.RemindDue():
@@ -73,6 +76,8 @@ def decide(command: c.Command, project: Project, actor: Actor, at: str = "") -> 
             return comments.edit(command, project, actor)
         case c.DeleteComment():
             return comments.delete(command, project, actor)
+        case c.Undo() | c.Redo():
+            return undoing.undo(command, project, actor)
         case c.SendMessage() | c.EditMessage() | c.DeleteMessage() | c.ReactToMessage():
             return _talk(command, project, actor)
         case _:

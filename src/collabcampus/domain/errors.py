@@ -121,6 +121,18 @@ class MessageNotFound(NotFound):
     """There is no such message in this chat."""
 
 
+class NotYetThere(NotFound):
+    """The project had not begun at this moment."""
+
+
+class PositionAhead(NotFound):
+    """The project has not come to this position yet; it is at `head`."""
+
+
+class ReportNotFound(NotFound):
+    """There is no such report; `reports` names those that there are."""
+
+
 class InvitationNotFound(NotFound):
     """There is no such invitation, or it is used up, over or somebody else's."""
 
@@ -159,6 +171,18 @@ class ProjectIsArchived(Conflict):
 
 class TaskIsArchived(Conflict):
     """The task is archived; restore it first."""
+
+
+class UndoConflict(Conflict):
+    """Somebody built on this since; what stands in the way is named beside it."""
+
+
+class CannotBeUndone(Conflict):
+    """What this command brought about cannot be taken back; `event` names it."""
+
+
+class NothingToUndo(Conflict):
+    """There is nothing here that could be undone or redone so."""
 
 
 class ColumnNotEmpty(Conflict):
@@ -207,6 +231,10 @@ class RateLimited(Busy):
 
 class Unavailable(Busy):
     """The log cannot be reached right now; nothing was changed for certain, try again shortly."""
+
+
+class NewerVersion(Busy):
+    """A newer version of the server has written what this one does not know: here the project can only be read."""
 
 
 class InvalidPayload(Invalid):

@@ -23,6 +23,8 @@ LABELS_PER_TASK = 100
 ITEMS_PER_CHECKLIST = 200
 MENTIONS_PER_TEXT = 50
 EMOJIS_PER_MESSAGE = 50
+EVENTS_PER_REPORT = 200_000
+"""A longer history is not held in memory for a report."""
 EVENTS_PER_COMMAND = 10_000
 """What one command may bring about: others wait for as long as it is written."""
 TASKS_PER_COMMAND = 1_000

@@ -40,9 +40,12 @@ LEAST_ROLE: dict[type[c.Command], Role] = {
     c.EditMessage: "editor",
     c.DeleteMessage: "editor",
     c.ReactToMessage: "editor",
+    c.Undo: "editor",
+    c.Redo: "editor",
 }
-"""CreateProject needs none: whoever is signed in may; leaving (removing oneself) needs membership alone, accepting
-an invitation its secret. Editing a comment or a message is its author's, deleting one an owner's too."""
+"""CreateProject needs none: whoever is signed in may, and fork what they may read; leaving (removing oneself) needs
+membership alone, accepting an invitation its secret. Editing a comment or a message is its author's, deleting one an
+owner's too."""
 
 WHEN_ARCHIVED = (c.RestoreProject, c.ArchiveProject, c.RemoveMember)
 """All that an archived project takes."""

@@ -17,8 +17,9 @@ from collabcampus.domain.ranks import Place
 from collabcampus.domain.things import Comment, Invitation, Item, Label, Member, Message, Task
 from collabcampus.domain.types import Role
 
-FOLD_VERSION = 3
-"""Raise it whenever a state folded before would differ: stored snapshots of another version are dropped."""
+FOLD_VERSION = 4
+"""Raise it whenever a state folded before would differ, and with every new type of event: stored snapshots of another
+version are dropped, so that a node which does not know the type loads no state that holds it."""
 
 
 class Actor(Struct, frozen=True):
@@ -151,6 +152,7 @@ def _merge_project(draft: Project, event: e.Administrative, recorded: e.Recorded
             draft.archived = event.archived
         case e.LabelCreated(label_id=label_id):
             draft.labels[label_id] = Label(label_id, event.name, event.color)
+            draft.spent.discard(label_id)  # the same one came back, by an undo
         case e.LabelEdited(label_id=label_id):
             _update(draft.labels, label_id, _values(event))
         case e.LabelDeleted(label_id=label_id):
@@ -233,6 +235,10 @@ def _put_away(
         _note(draft, task.task_id, ("status",), recorded.position)
 
 
+def _told_alone(draft: Project, event: e.CommandUndone | e.CommandRedone, *_: Any) -> None:
+    """It says of the events after it why they are."""
+
+
 def _remind(draft: Project, event: e.DueReminded, *_: Any) -> None:
     _replace_task(draft, event.task_id, reminded=event.reminded)
 
@@ -281,6 +287,7 @@ def _merge_checklist(
         case e.ChecklistItemAdded():
             items[event.item_id] = Item(event.item_id, event.task_id, event.text, event.done, event.rank)
             draft.items[event.item_id] = event.task_id
+            draft.spent.discard(event.item_id)
         case e.ChecklistItemEdited():
             _update(items, event.item_id, _values(event))
         case e.ChecklistItemRemoved():
@@ -332,6 +339,7 @@ _MERGES: dict[type[e.Event], Callable[[Project, Any, e.Recorded, Unplaced], None
     **dict.fromkeys(get_args(e.Administrative), _merge_project),
     **dict.fromkeys((e.ColumnAdded, e.ColumnEdited, e.ColumnMoved, e.ColumnRemoved), _set_columns),
     e.ColumnRebalanced: _rebalance,
+    **dict.fromkeys((e.CommandUndone, e.CommandRedone), _told_alone),
     e.TaskCreated: _add_task,
     e.TaskMoved: _move_task,
     **dict.fromkeys((e.TaskEdited, e.TaskAssigned), _merge_task),

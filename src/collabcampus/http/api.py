@@ -29,9 +29,11 @@ from collabcampus.http.peers import noting_peers
 from collabcampus.http.people import PeopleController
 from collabcampus.http.projects import ProjectsController
 from collabcampus.http.recovery import RecoveryController
+from collabcampus.http.reports import ReportsController
 from collabcampus.http.search import SearchController
 from collabcampus.http.tasks import ProjectTasksController, TasksController
 from collabcampus.http.tokens import TokensController
+from collabcampus.http.undoing import UndoingController
 from collabcampus.identity.openid import OpenId
 from collabcampus.live.pace import Budgets
 
@@ -52,6 +54,8 @@ CONTROLLERS = (
     CommentsController,
     MessagesController,
     ActivityController,
+    UndoingController,
+    ReportsController,
     MeController,
     SearchController,
     TokensController,

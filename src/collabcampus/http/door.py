@@ -13,17 +13,22 @@ from collabcampus.domain.decisions.checks import task_of
 from collabcampus.domain.project import Project
 from collabcampus.domain.things import Task
 from collabcampus.http.access import Intent, Reader, etag
+from collabcampus.http.following import Followers
 from collabcampus.identity import Identity
 from collabcampus.live import views
 from collabcampus.live.projects import Projects
 from collabcampus.log.database import Database
+from collabcampus.log.past import When
 
 
 class Door:
     """What every controller needs of the rooms behind it."""
 
-    def __init__(self, database: Database, projects: Projects[Any], identity: Identity) -> None:
+    def __init__(
+        self, database: Database, projects: Projects[Any], identity: Identity, followers: Followers | None = None
+    ) -> None:
         self.database, self.projects, self.identity = database, projects, identity
+        self.followers = followers or Followers()
 
     async def read(self, project_id: str, reader: Reader) -> tuple[Project, views.Names]:
         """The project as it is now, for one of its members, and the members' names.
@@ -44,6 +49,14 @@ class Door:
             require_member(live.state, reader.actor)
             return shown(reader, live.state.head, lambda: live.board(names))
 
+    async def past_board(self, project_id: str, reader: Reader, when: When) -> Response[Any]:
+        """The board as it was, for one of the project's members of now."""
+        await self.read(project_id, reader)
+        was = (await self.projects.past.look(project_id, when)).state
+        names = await self.identity.names(was.members)
+        await self.read(project_id, reader)
+        return shown(reader, was.head, lambda: views.board(was, names))
+
     async def read_task(self, task_id: str, reader: Reader) -> tuple[Project, Task]:
         """A task and the project that it is in; TaskNotFound for whoever has no place there, too."""
         try:
@@ -56,7 +69,7 @@ class Door:
         self, command: c.Command, intent: Intent, project_id: str | None = None, *, status: int = 200
     ) -> Response[Any]:
         """Carry a command out and answer with what it made or changed, and the position."""
-        complete = await self.projects.completed(command, intent.actor)
+        complete = await self.projects.completed(command, intent.actor, project_id)
         complete = await self.identity.resolve(complete, intent.actor)
         answer = await self.projects.submit(
             complete, intent.actor, project_id,

@@ -1,7 +1,8 @@
 """Projects: making, editing, putting away, reading them, their boards and their histories."""
 
 from collections.abc import AsyncIterator
-from typing import Any, Never, TypeAlias
+from contextlib import aclosing
+from typing import Any, Literal, Never, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -12,15 +13,17 @@ from litestar.response import Stream
 from litestar.status_codes import HTTP_200_OK
 
 from collabcampus.domain import commands as c
-from collabcampus.domain import events as e
 from collabcampus.http.access import Intent, Reader, etag
 from collabcampus.http.bodies import Body
 from collabcampus.http.door import Door, shown
 from collabcampus.http.pages import USUAL, Limit, Position, page
+from collabcampus.http.past import PastMoment, PastPosition, when_of
+from collabcampus.identity.tokens import READ
 from collabcampus.live import views
 from collabcampus.log import read
 
 NewProject: TypeAlias = Body[c.CreateProject, Never]
+WantedFork: TypeAlias = Body[c.ForkProject, Literal["fork_of"]]
 NDJSON = "application/x-ndjson"
 
 
@@ -84,12 +87,34 @@ class ProjectsController(Controller):
         """Use an archived project again."""
         return await door.submit(c.RestoreProject(), intent, str(project_id))
 
+    @post("/{project_id:uuid}/forks")
+    async def fork_project(
+        self,
+        project_id: FromPath[UUID],
+        data: JSONBody[WantedFork],
+        intent: NamedDependency[Intent],
+        door: NamedDependency[Door],
+    ) -> Response[dict[str, Any]]:
+        """Begin a project of what this one was at a position or a time, or is now; I am its owner."""
+        return await door.submit(data.command(fork_of=str(project_id)), intent, status=201)
+
     @get("/{project_id:uuid}/board")
     async def read_board(
-        self, project_id: FromPath[UUID], reader: NamedDependency[Reader], door: NamedDependency[Door]
+        self,
+        project_id: FromPath[UUID],
+        reader: NamedDependency[Reader],
+        door: NamedDependency[Door],
+        position: PastPosition = None,
+        at: PastMoment = None,
     ) -> Response[dict[str, Any]]:
-        """The whole board."""
-        return await door.board(str(project_id), reader)
+        """The whole board; with `position` or `at`, as it was then.
+
+        The `ETag` is that position. Who may read the project now may see all of its past.
+        """
+        when = when_of(position, at)
+        if when is None:
+            return await door.board(str(project_id), reader)
+        return await door.past_board(str(project_id), reader, when)
 
     @get("/{project_id:uuid}/events")
     async def list_events(
@@ -100,31 +125,36 @@ class ProjectsController(Controller):
         door: NamedDependency[Door],
         after: Position = 0,
         limit: Limit = USUAL,
+        follow: FromQuery[bool] = False,
     ) -> Response[Any]:
-        """The history, oldest first; as `application/x-ndjson` all of it, streamed."""
+        """The history, oldest first; as `application/x-ndjson` all of it, streamed.
+
+        With `follow` it is streamed so, and stays open for what comes; there are empty lines in between. It ends when
+        I may read it no longer, or the server stops: go on `after` the last position.
+        """
         state, _ = await door.read(str(project_id), reader)
         head = state.head  # now: what is read next is as new as this, or newer
+        if follow:
+            door.followers.admit()
+            return Stream(_followed(door, str(project_id), after, reader, request.auth), media_type=NDJSON)
         if NDJSON in request.headers.get("accept", ""):
             return Stream(_lines(door, str(project_id), after, head), media_type=NDJSON, headers=etag(head))
         found = await read.events_after(door.database, str(project_id), after, limit + 1)
-        items = [_shown(each) for each in found if each.position <= head]
+        items = [views.event(each) for each in found if each.position <= head]
         return shown(reader, head, lambda: page(items, limit, lambda item: item["position"]))
 
 
 async def _lines(door: Door, project_id: str, after: int, until: int) -> AsyncIterator[bytes]:
     """No further than the reader was a member for certain, however slowly they read."""
     async for recorded in read.history(door.database, project_id, after, until):
-        yield msgspec.json.encode(_shown(recorded)) + b"\n"
+        yield msgspec.json.encode(views.event(recorded)) + b"\n"
 
 
-def _shown(recorded: e.Recorded) -> dict[str, Any]:
-    return {
-        "projectId": recorded.project_id,
-        "position": recorded.position,
-        "type": recorded.type,
-        "key": recorded.event.key,
-        "data": msgspec.Raw(views.changes(recorded)),
-        "actor": recorded.actor,
-        "at": recorded.at,
-        "commandId": recorded.command_id,
-    }
+async def _followed(door: Door, project_id: str, after: int, reader: Reader, token: str) -> AsyncIterator[bytes]:
+    async def permit() -> None:
+        (await door.identity.claims(token)).require(READ)
+
+    following = door.followers.follow(door.database, door.projects, project_id, after, reader.actor, permit)
+    async with aclosing(following):
+        async for page in following:
+            yield b"".join(msgspec.json.encode(views.event(each)) + b"\n" for each in page) or b"\n"

@@ -106,7 +106,7 @@ def subject_of(command: c.Command, after: Project, events: Sequence[e.Recorded])
             return Columns(command.column_id, after.columns)
         case c.RemoveColumn():
             return Columns(None, after.columns)
-        case c.CreateProject() | c.EditProject() | c.RestoreProject() | c.AcceptInvitation():
+        case c.CreateProject() | c.ForkProject() | c.EditProject() | c.RestoreProject() | c.AcceptInvitation():
             return without_tasks(after)
         case _:
             return None

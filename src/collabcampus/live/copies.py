@@ -28,6 +28,8 @@ def of_project(project: Project, fresh_id: FreshId, *, with_tasks: bool) -> c.Or
         tuple((labels[each.label_id], each.name, each.color) for each in project.labels.values()),
         tuple(of_task(each, fresh_id, labels) for each in tasks) if with_tasks else (),
         project.description,
+        project.name,
+        project.head,
     )
 
 

@@ -24,7 +24,7 @@ _SUBJECTS: dict[type[c.Command], str] = {
     c.ReactToMessage: "message_id",
 }
 """Commands whose answer is made of the events about one thing alone, and the field that names it."""
-_ABOUT_PROJECT = (c.CreateProject, c.EditProject, c.RestoreProject, c.AcceptInvitation)
+_ABOUT_PROJECT = (c.CreateProject, c.ForkProject, c.EditProject, c.RestoreProject, c.AcceptInvitation)
 _ABOUT_COLUMNS = (c.AddColumn, c.EditColumn, c.MoveColumn, c.RemoveColumn)
 _OF_PROJECT = tuple(
     kind.__name__
@@ -39,11 +39,12 @@ async def catch_up(database: Database, live: LiveProject[Any]) -> None:
         if stored and not live.state.head:  # nobody was quicker: what a room has heard is not taken back
             live.state, live.stored_at = stored, stored.head
             live.room.told = stored.head  # nobody who enters later lacks anything before
-    while page := await read.events_after(database, live.project_id, live.state.head):
-        before = live.state.head
-        live.advance(page)
-        if len(page) < read.PAGE or live.state.head == before:
+    while True:
+        page, before = await read.page_after(database, live.project_id, live.state.head), live.state.head
+        live.advance(page.events)
+        if len(page.events) < read.PAGE or live.state.head == before:
             break
+    live.stop_before(page.newer)
     live.loaded = True
     await keep(database, live)
 

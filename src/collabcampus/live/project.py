@@ -9,6 +9,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Sequence, Sized
 from typing import Any, Generic, Protocol, TypeVar
 
+import structlog
+
 from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.decide import decide
@@ -25,6 +27,7 @@ BYTES_A_PROJECT, BYTES_A_TASK, BYTES_A_MESSAGE = 16_000, 2_000, 700
 """What things weigh in memory, about: measured with tracemalloc on boards of 5,000 tasks."""
 
 F = TypeVar("F")
+_logger = structlog.get_logger(__name__)
 
 
 class Lane(Protocol):
@@ -53,6 +56,7 @@ class LiveProject(Generic[F]):
         self.settling: asyncio.Task[None] | None = None
         self.alone = False  # a batch of this project failed: its commands go one by one
         self.shown: Sized | None = None  # what its door has encoded of it, to be used again
+        self.newer: str | None = None  # the type of the event after the state, where it is not known here
         self._board: tuple[int, bytes] | None = None
         self._known: OrderedDict[str, Attempt] = OrderedDict()
         self._ahead: Project | None = None
@@ -102,7 +106,7 @@ class LiveProject(Generic[F]):
     def decide(self, attempt: Attempt, at: str) -> Taken:
         """Decide against what the command will find, and count it in. Raises a Refused."""
         ahead = self._current()
-        events = decide(attempt.command, ahead, attempt.actor, at)
+        events = self._decided(attempt, ahead, at)
         if attempt.expected is not None and attempt.expected != ahead.head:  # only now: a stranger learns no position
             raise errors.StalePosition(position=ahead.head)
         base, actor = ahead.head, attempt.actor.user_id
@@ -113,6 +117,21 @@ class LiveProject(Generic[F]):
         if attempt.brought:
             self._remember(attempt)
         return Taken(attempt, base, decided, answer)
+
+    def _decided(self, attempt: Attempt, ahead: Project, at: str) -> list[e.Event]:
+        """Nothing is decided for a member at a state that is known to be an old one."""
+        if self.newer and ahead.role_of(attempt.actor.user_id):
+            raise errors.NewerVersion
+        events = decide(attempt.command, ahead, attempt.actor, at)
+        if self.newer:
+            raise errors.NewerVersion
+        return events
+
+    def stop_before(self, newer: str | None) -> None:
+        """The log goes on with an event of a type that is not known here, or does not: then all of it is known."""
+        if newer and newer != self.newer:
+            _logger.warning("newer_version", project_id=self.project_id, position=self.state.head + 1, type=newer)
+        self.newer = newer
 
     def known(self, command_id: str) -> Attempt | None:
         """The attempt that brought this commandId lately, waiting or answered."""
@@ -147,6 +166,12 @@ class LiveProject(Generic[F]):
         for attempt in again:
             self.forget(attempt)
         self.settled()
+
+    def refuse_overdue(self, failure: errors.Busy) -> None:
+        """Refuse what waits and should have been answered by now."""
+        now = asyncio.get_running_loop().time()
+        while self.waiting and self.waiting[0].deadline < now:
+            self.waiting.popleft().settle(None, failure)
 
     def settled(self) -> None:
         """Say that a commit came to an end, for whoever waits in `quiet`."""

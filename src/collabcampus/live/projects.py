@@ -16,7 +16,7 @@ from collabcampus.domain import commands as c
 from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.project import Actor, Project
-from collabcampus.live import copies, history
+from collabcampus.live import copies, history, pasts, undoing
 from collabcampus.live.attempts import Answer, Attempt, Done, Taken, creates, join, resolve, unnamed
 from collabcampus.live.commit import Fate, GroupCommit
 from collabcampus.live.ids import new_project_id
@@ -25,6 +25,7 @@ from collabcampus.live.project import LiveProject
 from collabcampus.live.rooms import Frames, Neighbours, Room
 from collabcampus.log import read
 from collabcampus.log.database import Database
+from collabcampus.log.past import Past
 
 PROJECTS_IN_MEMORY = 1_000
 BYTES_IN_MEMORY = 512 * 1024 * 1024
@@ -57,7 +58,8 @@ class Projects(Generic[F]):
     ) -> None:
         """`now` gives RFC 3339 UTC with milliseconds, `fresh_id` a new UUIDv7; the capacities are those of
         projects kept in memory while idle."""
-        self._database, self._frames, self._now, self._fresh_id = database, frames, now, fresh_id
+        self._database, self._frames, self.now, self._fresh_id = database, frames, now, fresh_id
+        self.past = Past(database)
         self._capacity, self._capacity_bytes = capacity, capacity_bytes
         self._live: OrderedDict[str, LiveProject[F]] = OrderedDict()
         self._project_of: dict[str, str] = {}
@@ -73,8 +75,7 @@ class Projects(Generic[F]):
 
     def room(self, project_id: str) -> Room[F] | None:
         """A project's room, if somebody here is in it."""
-        live = self._live.get(project_id)
-        return live.room if live and live.room else None
+        return live.room if (live := self._live.get(project_id)) and live.room else None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Projects[F]"]:
@@ -116,9 +117,9 @@ class Projects(Generic[F]):
         self.offer(command, actor, project_id, done, command_id=command_id, expected=expected, asked=asked)
         return await answered
 
-    async def completed(self, command: c.Command, actor: Actor) -> c.Command:
-        """Give a creation its id, and a copy its original, which may be another project's: nothing where the actor
-        sees none, since a repeated command is answered all the same."""
+    async def completed(self, command: c.Command, actor: Actor, project_id: str | None = None) -> c.Command:
+        """Give a creation its id, an undo its past, and a copy its original, which may be another project's: nothing
+        where the actor sees none, since a repeated command is answered all the same."""
         match command:
             case c.CopyTask():
                 original = await self._original(await read.project_of(self._database, command.task_id), actor)
@@ -129,8 +130,14 @@ class Projects(Generic[F]):
                     made = copies.of_project(original, self._fresh_id, with_tasks=command.with_tasks)
                     return structs.replace(command, original=made)
                 return command
+            case c.ForkProject():
+                known = await self._original(command.fork_of, actor)
+                return await pasts.with_original(self.past, known, command, self._fresh_id)
             case c.CreateProject(template=str(template)):
                 return structs.replace(command, original=copies.of_template(template, self._fresh_id))
+            case c.Undo() | c.Redo():
+                known = await self._original(project_id, actor)
+                return await undoing.completed(self._database, known, command, actor)
             case _:
                 return c.with_id(command, self._fresh_id())
 
@@ -187,7 +194,7 @@ class Projects(Generic[F]):
 
     async def project_for(self, command: c.Command, actor: Actor, command_id: str | None) -> str:
         """The project of a command that names none. ProjectNotFound or TaskNotFound where none can be."""
-        if isinstance(command, c.CreateProject):
+        if isinstance(command, c.CreateProject | c.ForkProject):
             return new_project_id(actor, command_id) if command_id else self._fresh_id()
         if isinstance(command, c.TaskCommand):
             return await self.project_of(command.task_id)
@@ -212,7 +219,7 @@ class Projects(Generic[F]):
             join(first, attempt)
             return True
         try:
-            live.lane.gather(live, live.decide(attempt, self._now()))
+            live.lane.gather(live, live.decide(attempt, self.now()))
         except errors.Refused:
             return False
         except Exception as error:
@@ -240,7 +247,7 @@ class Projects(Generic[F]):
         try:
             while live.waiting:
                 await live.quiet()
-                _refuse_overdue(live, failure)
+                live.refuse_overdue(failure)
                 before = live.state.head
                 try:
                     await self._refresh(live)
@@ -295,7 +302,7 @@ class Projects(Generic[F]):
         if first is not None and first is not attempt:
             join(first, attempt)
             return None
-        return live.decide(attempt, self._now())
+        return live.decide(attempt, self.now())
 
     async def _answer_again(self, live: LiveProject[F], attempt: Attempt, known: read.Answered) -> None:
         """Give the answer this commandId got before, made again from the log; CommandIdReused for other content."""
@@ -351,9 +358,8 @@ class Projects(Generic[F]):
         used = {project_id: live for project_id, live in self._live.items() if live.room}
         for live in used.values():
             await history.keep(self._database, live)
-        if used:
-            for project_id, position in (await read.heads(self._database, list(used))).items():
-                self.hint(project_id, position)
+        for project_id, position in (await read.heads(self._database, [*used]) if used else {}).items():
+            self.hint(project_id, position)
 
     def _get(self, project_id: str) -> LiveProject[F]:
         live = self._live.get(project_id)
@@ -392,9 +398,3 @@ async def _guarded(work: Coroutine[Any, Any, None]) -> None:
             await work
     except Exception:
         _logger.exception("live_project_failed")
-
-
-def _refuse_overdue(live: LiveProject[Any], failure: errors.Busy) -> None:
-    now = asyncio.get_running_loop().time()
-    while live.waiting and live.waiting[0].deadline < now:
-        live.waiting.popleft().settle(None, failure)

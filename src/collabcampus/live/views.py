@@ -111,6 +111,20 @@ def changes(recorded: e.Recorded) -> bytes:
     return _encode({name: value for name, value in values.items() if name not in PRIVATE})
 
 
+def event(recorded: e.Recorded) -> dict[str, Any]:
+    """An event as the history shows it."""
+    return {
+        "projectId": recorded.project_id,
+        "position": recorded.position,
+        "type": recorded.type,
+        "key": recorded.event.key,
+        "data": msgspec.Raw(changes(recorded)),
+        "actor": recorded.actor,
+        "at": recorded.at,
+        "commandId": recorded.command_id,
+    }
+
+
 def latest_messages(shown: Project) -> list[Message]:
     """The last messages of the chat, oldest first."""
     return list(islice(reversed(shown.messages.values()), MESSAGES_SHOWN))[::-1]

@@ -1,6 +1,6 @@
 """Reading the log and the read models."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -17,6 +17,13 @@ _EVENTS = f"""
 """  # noqa: S608 - a constant # nosec B608
 
 
+class Page(Struct, frozen=True):
+    """Events of a project; `newer` is the type before which they end, since only a newer version knows it."""
+
+    events: list[e.Recorded]
+    newer: str | None = None
+
+
 class Answered(Struct, frozen=True):
     """What a commandId was answered: `events` events, the last at `position`; `digest` of its content."""
 
@@ -26,9 +33,13 @@ class Answered(Struct, frozen=True):
 
 
 async def events_after(database: Database, project_id: str, position: int, limit: int = PAGE) -> list[e.Recorded]:
-    """A project's events after a position, oldest first, at most `limit`."""
-    rows = await database.fetch(_EVENTS, project_id, position, limit)
-    return [_recorded(row) for row in rows]
+    """A project's events after a position, oldest first, at most `limit`, and none from one on that is not known."""
+    return (await page_after(database, project_id, position, limit)).events
+
+
+async def page_after(database: Database, project_id: str, position: int, limit: int = PAGE) -> Page:
+    """The same, and where they end early for one that is not known here."""
+    return _known(await database.fetch(_EVENTS, project_id, position, limit))
 
 
 async def history(
@@ -81,7 +92,7 @@ async def events_of(
         """,  # noqa: S608 - constants # nosec B608
         *(project_id, until, list(things), project_id, until),
     )
-    return [_recorded(row) for row in rows]
+    return _known(rows).events
 
 
 async def activity(
@@ -151,6 +162,16 @@ async def messages_before(
         limit,
     )
     return [row[0] for row in rows]
+
+
+def _known(rows: Iterable[tuple[Any, ...]]) -> Page:
+    events: list[e.Recorded] = []
+    for row in rows:
+        try:
+            events.append(_recorded(row))
+        except e.UnknownType as unknown:
+            return Page(events, str(unknown.args[0]))
+    return Page(events)
 
 
 def _recorded(row: tuple[Any, ...]) -> e.Recorded:

@@ -31,7 +31,7 @@ _ROOMS: dict[str, tuple[type[Struct], type[Struct]]] = {
 }
 _TOLD: dict[str, tuple[type[Struct], ...]] = {
     "welcome": (told.Welcome,),
-    "project_joined": (told.ProjectJoined, told.ProjectResumed),
+    "project_joined": (told.ProjectJoined, told.ProjectResumed, told.ProjectPast),
     "user_joined": (told.Presence,),
     "user_left": (told.Presence,),
     "presence": (told.Crowd,),

@@ -33,7 +33,7 @@ from collabcampus.sockets import frames, payloads, recovery, resuming
 from collabcampus.sockets.connection import Connection
 from collabcampus.sockets.engine import EngineSocket
 from collabcampus.sockets.frames import Frame
-from collabcampus.sockets.joined import Shown
+from collabcampus.sockets.joined import Shown, past
 from collabcampus.sockets.limits import TOO_MANY_RETRY_AFTER_S, Limits, room_for_another
 from collabcampus.sockets.pacing import Pace
 from collabcampus.sockets.packets import Asked
@@ -46,6 +46,7 @@ LONGEST_S = ENDED_KEPT_S
 
 _WAITED_FOR = (
     c.CreateProject,
+    c.ForkProject,
     c.EditProject,
     c.ArchiveProject,
     c.RestoreProject,
@@ -55,6 +56,8 @@ _WAITED_FOR = (
     c.CreateInvitation,
     c.AcceptInvitation,
     c.CopyTask,
+    c.Undo,
+    c.Redo,
 )
 """Commands that name people or things elsewhere, which are looked up: they wait, and so does what follows them."""
 _OF_READERS = ("join_project", "leave_project", "authenticate")
@@ -277,7 +280,7 @@ class Gateway:
         if reader is None:
             raise errors.UnknownEvent
         wanted = reader(asked.arguments)
-        command = await self._projects.completed(wanted.command, connection.actor)
+        command = await self._projects.completed(wanted.command, connection.actor, wanted.project_id)
         command = await self._identity.resolve(command, connection.actor)
         answer = await self._projects.submit(
             command, connection.actor, wanted.project_id, command_id=wanted.command_id, asked=wanted.command
@@ -288,6 +291,9 @@ class Gateway:
 
     async def _join(self, connection: Connection, asked: Asked) -> None:
         wanted = payloads.payload_of(asked.arguments, _JOIN)
+        if wanted.at is not None:
+            await self._look_back(connection, asked, wanted)
+            return
         if wanted.project_id not in connection.rooms:
             room_for_another(len(connection.rooms))
         async with self._projects.using(wanted.project_id) as live:
@@ -305,6 +311,18 @@ class Gateway:
                 connection.open(shown.opening, shown.ending(live.room.online))
             else:
                 connection.private(shown.resumed(told, live.room.online, *connection.whereabouts()))
+
+    async def _look_back(self, connection: Connection, asked: Asked, wanted: payloads.JoinProject) -> None:
+        """Show the past. Who looks at it is in no room for that, and stays in those they are in."""
+        if wanted.at is None or wanted.position is not None:
+            raise errors.InvalidPayload(reason="either position or at is expected, not both")
+        require_member(await self._projects.read(wanted.project_id), connection.actor)
+        was = await self._projects.past.look(wanted.project_id, wanted.at)
+        names = await self._identity.names(was.state.members)
+        require_member(await self._projects.read(wanted.project_id), connection.actor)
+        if connection.alive:
+            connection.answer(asked, b'{"ok":true,"position":%d}' % was.state.head)
+            connection.private(past(was, names))
 
     async def _gathered(
         self, live: LiveProject[Frame], position: int | None

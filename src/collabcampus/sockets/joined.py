@@ -7,6 +7,7 @@ import msgspec
 
 from collabcampus.domain.project import Project
 from collabcampus.live import views
+from collabcampus.log.past import Was
 from collabcampus.sockets.frames import Frame, Opening, of_raw
 
 JOINED = "project_joined"
@@ -43,3 +44,16 @@ class Shown:
     def resumed(self, missed: bytes, online: Sequence[str], *more: str) -> Frame:
         """For who comes with a position: what happened since; `more` are arguments behind the payload."""
         return of_raw(JOINED, b'%b,"events":%b,"online":%b}' % (self._where, missed, _encode(online)), *more)
+
+
+def past(was: Was, names: views.Names) -> Frame:
+    """For who looks at the past: what there was, and when."""
+    shown = {
+        "projectId": was.state.project_id,
+        "members": views.members(was.state, names),
+        "position": was.state.head,
+        "at": was.at,
+        "board": msgspec.Raw(views.board(was.state, names)),
+        "messages": views.latest_messages(was.state),
+    }
+    return of_raw(JOINED, _encode(shown))

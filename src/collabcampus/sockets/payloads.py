@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from collabcampus.domain import commands as c
 from collabcampus.domain import errors
 from collabcampus.domain.types import Id, explained
+from collabcampus.log.past import Moment
 
 T = TypeVar("T")
 
@@ -20,10 +21,11 @@ class _Payload(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
 
 
 class JoinProject(_Payload, frozen=True):
-    """Enter a project's room; with `position`, resume after it."""
+    """Enter a project's room; with `position`, resume after it; with `at`, look at the past and enter nothing."""
 
     project_id: Id
     position: Annotated[int, Meta(ge=0)] | None = None
+    at: Annotated[int, Meta(ge=0, description="A position")] | Moment | None = None
 
 
 class LeaveProject(_Payload, frozen=True):

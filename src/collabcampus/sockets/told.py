@@ -92,6 +92,20 @@ class ProjectResumed(_Told, frozen=True):
     online: tuple[Id, ...]
 
 
+class ProjectPast(_Told, frozen=True):
+    """A project as it was, for who asked with `at`: no room was entered, and no frames follow.
+
+    `at` is when the last of its events was written: neither of the other two has it.
+    """
+
+    project_id: Id
+    members: tuple[Person, ...]
+    position: Position
+    at: Moment
+    board: Board
+    messages: tuple[things.Message, ...]
+
+
 class Presence(_Told, frozen=True):
     """Somebody came, or went: the first of a person's sockets, or the last."""
 
@@ -302,7 +316,7 @@ _ANSWERS: tuple[tuple[tuple[type[c.Command], ...], Answer], ...] = (
     ((c.AddMember, c.ChangeMember, c.TransferOwnership), AboutMember),
     ((c.AddColumn, c.EditColumn, c.MoveColumn), AboutColumn),
     ((c.RemoveColumn,), AboutColumns),
-    ((c.CreateProject, c.EditProject, c.RestoreProject, c.AcceptInvitation), AboutProject),
+    ((c.CreateProject, c.ForkProject, c.EditProject, c.RestoreProject, c.AcceptInvitation), AboutProject),
 )
 
 

@@ -24,8 +24,9 @@ from domain.given import (
     given,
     table,
 )
-from strategies import a_copy
+from strategies import a_copy, some_id
 
+OTHER = some_id("project", 1)
 AWAY: list[e.Event] = [e.ProjectArchived(PROJECT)]
 DEFAULT = (e.Column("todo", "To do"), e.Column("in-progress", "In progress"), e.Column("done", "Done"))
 BEGINS = e.MemberAdded(OWNER.user_id, "owner")
@@ -79,6 +80,16 @@ ACCEPTED = [
         ],
         since=[],
     ),
+    Case(
+        c.ForkProject(OTHER, position=7, original=c.Original((TO_DO,), (), name="Garden", position=7)),
+        [e.ProjectCreated(PROJECT, "Garden", "", (TO_DO,), OTHER, 7), BEGINS],
+        since=[],
+    ),
+    Case(
+        c.ForkProject(OTHER, name="Park", original=c.Original((TO_DO,), (), (), "Green", "Garden", 9)),
+        [e.ProjectCreated(PROJECT, "Park", "Green", (TO_DO,), OTHER, 9), BEGINS],
+        since=[],
+    ),
     Case(c.EditProject(name="Park"), [e.ProjectEdited(PROJECT, name="Park")]),
     Case(c.EditProject(description="Green"), [e.ProjectEdited(PROJECT, description="Green")], by=EDITOR),
     Case(c.EditProject("Garden", "Green"), [e.ProjectEdited(PROJECT, UNSET, "Green")]),
@@ -110,6 +121,13 @@ REFUSED = [
         since=[],
     ),
     Case(c.CreateProject("Garden", copy_of=PROJECT), errors.ProjectNotFound(), since=[]),
+    Case(c.ForkProject(OTHER), errors.ProjectNotFound(), since=[]),
+    Case(c.ForkProject(OTHER, original=ORIGINAL), errors.IdTaken(projectId=PROJECT)),
+    Case(
+        c.ForkProject(OTHER, 7, "2026-11-24", original=ORIGINAL),
+        errors.InvalidPayload(reason="position and at: one of them is enough"),
+        since=[],
+    ),
     Case(c.EditProject(name="Park"), errors.ProjectIsArchived(), after=AWAY),
     Case(c.EditProject(name="Park"), errors.RoleTooLow(role="viewer", least="editor"), by=VIEWER),
     Case(c.ArchiveProject(), errors.RoleTooLow(role="editor", least="owner"), by=EDITOR),

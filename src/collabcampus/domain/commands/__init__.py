@@ -15,9 +15,11 @@ from msgspec import UNSET
 from collabcampus.domain.commands.chat import *
 from collabcampus.domain.commands.projects import *
 from collabcampus.domain.commands.tasks import *
+from collabcampus.domain.commands.undoing import *
 
 Command: TypeAlias = (
     CreateProject
+    | ForkProject
     | EditProject
     | ArchiveProject
     | RestoreProject
@@ -58,6 +60,8 @@ Command: TypeAlias = (
     | ReactToMessage
     | RemindDue
     | FollowGroups
+    | Undo
+    | Redo
 )
 TaskCommand: TypeAlias = (
     EditTask

@@ -48,6 +48,21 @@ class CreateProject(Base, frozen=True):
     original: "Original | UnsetType" = UNSET
 
 
+class ForkProject(Base, frozen=True):
+    """Begin a project of what another one of the actor's was at a position or a time: its columns, its labels and the
+    tasks on its board, under new ids; now, and under the same name, unless it says otherwise.
+
+    The actor becomes its owner, and nobody else is taken over.
+    """
+
+    door_fills = ("original",)
+    fork_of: Id
+    position: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    at: Day | UnsetType = UNSET
+    name: ProjectName | UnsetType = UNSET
+    original: "Original | UnsetType" = UNSET
+
+
 class EditProject(Base, frozen=True):
     """Change the project's name or description."""
 
@@ -199,9 +214,14 @@ class FollowGroups(Base, frozen=True):
 
 
 class Original(Struct, frozen=True):
-    """What a new project is made of, with the ids that the copies get; labels have id, name and colour."""
+    """What a new project is made of, with the ids that the copies get; labels have id, name and colour.
+
+    `name` is what the other one was called, at `position`.
+    """
 
     columns: tuple[Column, ...]
     labels: tuple[tuple[str, str, str | None], ...]
     tasks: tuple[Copied, ...] = ()
     description: str = ""
+    name: str = ""
+    position: int = 0

@@ -37,10 +37,30 @@ def create(command: c.CreateProject, project: Project, actor: Actor) -> list[e.E
     ids = [column.id for column in columns]
     if len(set(ids)) < len(ids):
         raise errors.DuplicateColumn(ids=sorted({each for each in ids if ids.count(each) > 1}))
-    copies = [event for each in original.tasks for event in copied(each, each.original.status, each.original.rank)]
     description = command.description or original.description
+    return _begun(e.ProjectCreated(project.project_id, command.name, description, columns), actor, original)
+
+
+def fork(command: c.ForkProject, project: Project, actor: Actor) -> list[e.Event]:
+    """A project like another was, and its owner."""
+    if project.head:
+        raise errors.IdTaken(projectId=project.project_id)
+    if command.position is not UNSET and command.at is not UNSET:
+        raise errors.InvalidPayload(reason="position and at: one of them is enough")
+    if command.original is UNSET:
+        raise errors.ProjectNotFound
+    original = command.original
+    name = original.name if command.name is UNSET else command.name
+    created = e.ProjectCreated(
+        project.project_id, name, original.description, original.columns, command.fork_of, original.position
+    )
+    return _begun(created, actor, original)
+
+
+def _begun(created: e.ProjectCreated, actor: Actor, original: c.Original) -> list[e.Event]:
+    copies = [event for each in original.tasks for event in copied(each, each.original.status, each.original.rank)]
     return [
-        e.ProjectCreated(project.project_id, command.name, description, columns),
+        created,
         e.MemberAdded(actor.user_id, "owner"),
         *(e.LabelCreated(*label) for label in original.labels),
         *copies,

@@ -16,6 +16,8 @@ from collabcampus.domain.events.base import Column as Column
 from collabcampus.domain.events.chat import *
 from collabcampus.domain.events.projects import *
 from collabcampus.domain.events.tasks import *
+from collabcampus.domain.events.undoing import *
+from collabcampus.domain.events.upcasting import UPCASTERS
 
 Event: TypeAlias = (
     ProjectCreated
@@ -54,6 +56,8 @@ Event: TypeAlias = (
     | MessageEdited
     | MessageReacted
     | MessageDeleted
+    | CommandUndone
+    | CommandRedone
 )
 
 Administrative: TypeAlias = (
@@ -79,6 +83,11 @@ CONCERNING: frozenset[type[Event]] = frozenset(
 """Those that may concern people beside who did it."""
 
 EVENT_TYPES: dict[str, type[Event]] = {each.__name__: each for each in get_args(Event)}
+
+
+class UnknownType(KeyError):
+    """A type that this version does not know: a newer one wrote it."""
+
 
 _encoder = msgspec.json.Encoder()
 _decoders = {name: msgspec.json.Decoder(each) for name, each in EVENT_TYPES.items()}
@@ -120,5 +129,13 @@ def encode_event(event: Event) -> bytes:
 
 
 def decode_event(type_name: str, data: bytes | str) -> Event:
-    """Read stored bytes back; KeyError for a type this version does not know."""
-    return _decoders[type_name].decode(data)
+    """Read stored bytes back, of whatever shape they are; UnknownType for what only a newer version knows."""
+    decoder = _decoders.get(type_name)
+    if decoder is None:
+        raise UnknownType(type_name)
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError:
+        if type_name not in UPCASTERS:
+            raise
+    return msgspec.convert(UPCASTERS[type_name](msgspec.json.decode(data)), EVENT_TYPES[type_name])

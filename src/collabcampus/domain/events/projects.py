@@ -7,11 +7,13 @@ from collabcampus.domain.types import Role
 
 
 class ProjectCreated(OfProject, frozen=True, rename="camel"):
-    """A project with its columns began."""
+    """A project with its columns began; a fork says of which project, and at which of its positions."""
 
     name: str
     description: str
     columns: tuple[Column, ...]
+    forked_from: str | UnsetType = UNSET
+    forked_at: int | UnsetType = UNSET
 
 
 class ProjectEdited(OfProject, frozen=True, rename="camel"):

@@ -1,0 +1,251 @@
+"""Read models made anew from the log while the server goes on: staged, filled, indexed, caught up with, swapped.
+
+The SQL (`schema/021_rebuild.sql`) says why nothing is lost. What is done is kept in tables: a rebuild that was killed
+goes on where it was. Until its swap the old table is in service, and nothing else knows of the new one.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg.errors import LockNotAvailable
+
+from collabcampus.log.database import Connection
+from collabcampus.log.projections import MigrationRefused, digest, keep
+from collabcampus.log.sources import sql_files
+
+REBUILD_LOCK = 4_200_600_102
+PARTS = 8
+"""Partitions of the log; each is filled by one statement."""
+CONNECTIONS = 2
+SWAP_WAIT_MS = 200
+"""How long a swap waits for who reads the old table, and with it everybody behind it: well within the app's bound."""
+SWAP_PAUSE_S = 0.3
+SWAP_TRIES = 200
+WORK_MEM, INDEX_MEM = "128MB", "128MB"
+
+
+class RebuildRefused(MigrationRefused):
+    """Nothing was swapped in; the message says why."""
+
+
+@dataclass
+class Progress:
+    """How far a rebuild is: its steps are one a partition and read model, and one to finish each."""
+
+    steps: int
+    """Steps to take in all."""
+    done: int = 0
+    events: int = 0
+    """Events in the log when it began; a step reads about an eighth of them."""
+    step: str = ""
+
+
+Told = Callable[[Progress], None]
+
+
+@dataclass
+class Rebuilt:
+    """What was made anew, out of how many events, in how many seconds."""
+
+    projections: list[str]
+    events: int
+    seconds: float
+
+
+def _nobody(progress: Progress) -> None:
+    """Nobody is told."""
+
+
+def files_of(names: list[str]) -> list[Path]:
+    """The files of these projections, of all when none is named. MigrationRefused names those there are."""
+    files = {each.stem: each for each in sql_files("projections")}
+    if unknown := sorted(set(names) - set(files)):
+        raise MigrationRefused(f"there is no projection {', '.join(unknown)}; there are {', '.join(files)}")
+    return [files[name] for name in names or files]
+
+
+async def rebuild(conninfo: str, names: list[str], told: Told = _nobody) -> Rebuilt:
+    """Make these projections (all when none is named) anew. RebuildRefused while another rebuild is at it."""
+    files = files_of(names)
+    async with _alone(conninfo, wait=False):
+        return await rebuild_files(conninfo, files, told)
+
+
+async def abandon(conninfo: str) -> list[str]:
+    """Clear away what unfinished rebuilds left; the names of what they were about."""
+    async with _alone(conninfo, wait=False) as connection, connection.transaction():
+        rows = await (await connection.execute("SELECT name FROM rebuilds ORDER BY name")).fetchall()
+        for (name,) in rows:
+            await connection.execute("CALL rebuild_abandon(%s)", (name,))
+    return [name for (name,) in rows]
+
+
+@asynccontextmanager
+async def deploying(conninfo: str) -> AsyncIterator[Connection]:
+    """The right to rebuild, once whoever has it is done: nodes that start together take turns."""
+    async with _alone(conninfo, wait=True) as connection:
+        yield connection
+
+
+async def rebuild_files(conninfo: str, files: list[Path], told: Told = _nobody) -> Rebuilt:
+    """The work itself, for who has the right to rebuild."""
+    began = time.monotonic()
+    async with AsyncExitStack() as stack:
+        connections = [await stack.enter_async_context(_connected(conninfo)) for _ in range(CONNECTIONS)]
+        kept = [file for file in files if await stage(connections[0], file)]
+        progress = Progress(steps=len(kept) * (PARTS + 1), events=await _events(connections[0]))
+        await _in_parallel(connections, kept, progress, told)
+    return Rebuilt([file.stem for file in files], progress.events, time.monotonic() - began)
+
+
+async def stage(connection: Connection, file: Path) -> bool:
+    """Make the empty new table, unless this file's is begun already. False for a view alone: it is made at once."""
+    name = file.stem
+    async with connection.transaction():
+        row = await (await connection.execute("SELECT sha256 FROM rebuilds WHERE name = %s", (name,))).fetchone()
+        if row and row[0] == digest(file):
+            return True
+        await connection.execute("CALL rebuild_abandon(%s)", (name,))
+        async with connection.transaction() as trial:
+            await connection.execute("SET LOCAL search_path = rebuilding, public")
+            await connection.execute(file.read_bytes())
+            result = await connection.execute(
+                "UPDATE public.rebuilds SET sha256 = %s WHERE name = %s", (digest(file), name)
+            )
+            if not result.rowcount:
+                raise psycopg.Rollback(trial)
+            await connection.execute("SET LOCAL search_path = public")
+            await connection.execute("CALL rebuild_put_off_indexes(%s)", (name,))
+            return True
+        await keep(connection, file)
+    return False
+
+
+async def unfilled(connection: Connection, name: str) -> list[int]:
+    """The partitions which are not in the new table yet."""
+    rows = await (await connection.execute("SELECT part FROM rebuilt_parts WHERE name = %s", (name,))).fetchall()
+    filled = {part for (part,) in rows}
+    return [part for part in range(PARTS) if part not in filled]
+
+
+async def fill(connection: Connection, name: str, part: int) -> None:
+    """Put one partition of the log into the new table, as it is at this moment."""
+    async with _at_one_moment(connection):
+        # With the server's crash the part and the note of it are lost together.
+        await connection.execute(
+            f"SET LOCAL work_mem = '{WORK_MEM}'; SET LOCAL jit = off; SET LOCAL synchronous_commit = off"
+        )
+        await connection.execute("CALL rebuild_fill(%s, %s)", (name, part))
+
+
+async def finish(connection: Connection, name: str) -> None:
+    """Make the indexes, catch up, compare with the log, and swap. RebuildRefused, and all cleared, if it differs."""
+    await _index(connection, name)
+    await catch_up(connection, name)
+    async with _at_one_moment(connection):
+        await connection.execute("CALL rebuild_catch_up(%s)", (name,))
+        await connection.execute(f"SET LOCAL work_mem = '{WORK_MEM}'; SET LOCAL jit = off")
+        row = await (await connection.execute("SELECT rebuild_agrees(%s)", (name,))).fetchone()
+    if row != (True,):
+        await connection.execute("CALL rebuild_abandon(%s)", (name,))
+        raise RebuildRefused(f"the new {name} differs from the log: the old one stays in service")
+    await catch_up(connection, name)
+    await swap(connection, name)
+
+
+async def catch_up(connection: Connection, name: str) -> None:
+    """Merge what was appended since the new table was last written."""
+    async with _at_one_moment(connection):
+        await connection.execute("CALL rebuild_catch_up(%s)", (name,))
+
+
+async def swap(connection: Connection, name: str) -> None:
+    """Put the new table in the old one's place; where somebody reads the old one for long, give way and try again."""
+    for _ in range(SWAP_TRIES):
+        try:
+            async with connection.transaction():
+                await connection.execute(f"SET LOCAL lock_timeout = {SWAP_WAIT_MS}")
+                await connection.execute("CALL rebuild_adopt(%s)", (name,))
+            return
+        except LockNotAvailable:
+            await asyncio.sleep(SWAP_PAUSE_S)
+            await catch_up(connection, name)
+    raise RebuildRefused(f"the old {name} is being read without end: run the rebuild again to go on with it")
+
+
+async def _index(connection: Connection, name: str) -> None:
+    async with connection.transaction():
+        row = await (
+            await connection.execute("SELECT indexes IS NOT NULL FROM rebuilds WHERE name = %s", (name,))
+        ).fetchone()
+        if row == (True,):
+            await connection.execute(f"SET LOCAL maintenance_work_mem = '{INDEX_MEM}'")
+            await connection.execute("CALL rebuild_make_indexes(%s)", (name,))
+
+
+async def _in_parallel(connections: list[Connection], files: list[Path], progress: Progress, told: Told) -> None:
+    """Every connection takes the next step there is. Who fills the last partition of a read model finishes it."""
+    left = {file.stem: set(await unfilled(connections[0], file.stem)) for file in files}
+    steps = [(name, part) for name, parts in left.items() for part in [*sorted(parts), None][: max(len(parts), 1)]]
+    progress.done = sum(PARTS - len(parts) for parts in left.values())
+    queue = iter(steps)
+
+    def took(step: str) -> None:
+        progress.done, progress.step = progress.done + 1, step
+        told(progress)
+
+    async def work(connection: Connection) -> None:
+        for name, part in queue:
+            if part is not None:
+                await fill(connection, name, part)
+                left[name].discard(part)
+                took(f"{name} {part}")
+            if not left[name]:
+                await finish(connection, name)
+                took(name)
+
+    told(progress)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for connection in connections:
+                group.create_task(work(connection))
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+
+
+async def _events(connection: Connection) -> int:
+    row = await (await connection.execute("SELECT coalesce(sum(position), 0)::bigint FROM heads")).fetchone()
+    return int(row[0]) if row else 0
+
+
+@asynccontextmanager
+async def _connected(conninfo: str) -> AsyncIterator[Connection]:
+    connection: Connection
+    async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+        await connection.execute("SET client_min_messages = warning; SET statement_timeout = 0")
+        yield connection
+
+
+@asynccontextmanager
+async def _at_one_moment(connection: Connection) -> AsyncIterator[None]:
+    async with connection.transaction():
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield
+
+
+@asynccontextmanager
+async def _alone(conninfo: str, *, wait: bool) -> AsyncIterator[Connection]:
+    """Holds the right to rebuild as long as its connection lives, so that a killed rebuild's is free at once."""
+    async with _connected(conninfo) as connection:
+        if wait:
+            await connection.execute("SELECT pg_advisory_lock(%s)", (REBUILD_LOCK,))
+        else:
+            row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", (REBUILD_LOCK,))).fetchone()
+            if row != (True,):
+                raise RebuildRefused("another rebuild is at it: wait for its end, or end it")
+        yield connection
