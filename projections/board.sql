@@ -21,4 +21,4 @@ CALL keep_projection(
     FROM event
     LEFT JOIN LATERAL jsonb_each(CASE type WHEN 'ColumnRebalanced' THEN data -> 'ranks' END) AS ranked(task, rank) ON true
     WHERE type <> 'ColumnRebalanced' OR ranked.task IS NOT NULL
-$$);
+$$, superseded => '{TaskMoved}');

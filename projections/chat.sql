@@ -8,7 +8,7 @@ CALL keep_projection('chat', '{MessageSent, MessageEdited, MessageReacted, Messa
                      WHEN 'MessageEdited' THEN data - 'notifies' || jsonb_build_object('editedAt', at)
                      ELSE data END AS patch
     FROM event
-$$);
+$$, superseded => '{MessageReacted}');
 
 -- Newest first, by cursor.
 CREATE INDEX chat_by_age ON chat (project_id, since DESC);

@@ -18,8 +18,11 @@ CREATE TABLE rebuilds (
     touched_by text[] NOT NULL,
     ended_by text[] NOT NULL,
     changes text NOT NULL,
+    superseded text[] NOT NULL,
     indexes text[]
 );
+COMMENT ON COLUMN rebuilds.superseded IS
+    'types that begin no row and whose every patch sets the same fields: a row''s last of them says all they said';
 COMMENT ON COLUMN rebuilds.indexes IS 'how to make what is made after the fill; null once it is made';
 
 CREATE TABLE rebuilt_parts (
@@ -30,9 +33,34 @@ CREATE TABLE rebuilt_parts (
 );
 COMMENT ON COLUMN rebuilt_parts.seen IS 'the new table holds what these transactions wrote to the partition events_<part>';
 
--- What a projection file calls where the schema `rebuilding` comes first: the table and the view, empty, kept by nobody.
-CREATE PROCEDURE rebuilding.keep_projection(name text, touched_by text[], ended_by text[], changes text)
-LANGUAGE plpgsql AS $$
+-- What a projection file calls. Only a rebuild gains by knowing what is superseded: the view shows the whole log.
+DROP PROCEDURE keep_projection(text, text[], text[], text);
+CREATE PROCEDURE keep_projection(
+    name text, touched_by text[], ended_by text[], changes text, superseded text[] DEFAULT '{}'
+) LANGUAGE plpgsql AS $$
+BEGIN
+    LOCK TABLE heads IN SHARE ROW EXCLUSIVE MODE;
+    EXECUTE format('DROP VIEW IF EXISTS %I', name || '_from_log');
+    EXECUTE format('DROP TABLE IF EXISTS %I', name);
+    EXECUTE format('CREATE TABLE %I (project_id uuid NOT NULL, key text NOT NULL, position bigint NOT NULL,
+                    since bigint NOT NULL, row jsonb NOT NULL, PRIMARY KEY (project_id, key))
+                    WITH (fillfactor = 80)', name);
+    EXECUTE format('CREATE VIEW %I AS %s', name || '_from_log',
+                   lives_sql(change_sql('public.event', touched_by, changes), ended_by));
+    EXECUTE format('INSERT INTO %1$I (project_id, key, position, since, row)
+                    SELECT project_id, key, position, since, row FROM %2$I', name, name || '_from_log');
+    EXECUTE format('GRANT SELECT ON %I, %I TO collabcampus_app', name, name || '_from_log');
+    INSERT INTO projections AS p (name, touched_by, ended_by, changes)
+    VALUES (keep_projection.name, keep_projection.touched_by, keep_projection.ended_by, keep_projection.changes)
+    ON CONFLICT ON CONSTRAINT projections_pkey DO UPDATE
+        SET touched_by = excluded.touched_by, ended_by = excluded.ended_by, changes = excluded.changes, sha256 = NULL;
+    CALL write_keep();
+END $$;
+
+-- The same where the schema `rebuilding` comes first: the table and the view, empty, kept by nobody.
+CREATE PROCEDURE rebuilding.keep_projection(
+    name text, touched_by text[], ended_by text[], changes text, superseded text[] DEFAULT '{}'
+) LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE TABLE rebuilding.%I (project_id uuid NOT NULL, key text NOT NULL, position bigint NOT NULL,
                     since bigint NOT NULL, row jsonb NOT NULL, PRIMARY KEY (project_id, key))
@@ -40,7 +68,8 @@ BEGIN
     EXECUTE format('CREATE VIEW rebuilding.%I AS %s', name || '_from_log',
                    public.lives_sql(public.change_sql('public.event', touched_by, changes), ended_by));
     EXECUTE format('GRANT SELECT ON rebuilding.%I, rebuilding.%I TO collabcampus_app', name, name || '_from_log');
-    INSERT INTO public.rebuilds (name, touched_by, ended_by, changes) VALUES (name, touched_by, ended_by, changes);
+    INSERT INTO public.rebuilds (name, touched_by, ended_by, changes, superseded)
+    VALUES (name, touched_by, ended_by, changes, superseded);
 END $$;
 
 -- A table is filled faster without its indexes: they are noted and dropped, the primary key too.
@@ -71,16 +100,42 @@ BEGIN
     UPDATE rebuilds AS r SET indexes = NULL WHERE r.name = rebuild_make_indexes.name;
 END $$;
 
--- One partition of the log, as this transaction sees it: to be called under REPEATABLE READ.
-CREATE PROCEDURE rebuild_fill(name text, part integer) LANGUAGE plpgsql AS $$
+-- What these projections are touched by in the log or a partition of it, read and decoded once for all of them, without
+-- what is superseded. In most logs that is nearly all: of a task's moves only the last one's data is ever looked at.
+CREATE PROCEDURE rebuild_gather(names text[], source text) LANGUAGE plpgsql AS $$
+DECLARE
+    touching text[] := ARRAY(SELECT DISTINCT unnest(r.touched_by) FROM rebuilds AS r WHERE r.name = ANY (names));
+    superseded text[] := ARRAY(
+        SELECT t.type FROM unnest(touching) AS t(type)
+        WHERE NOT EXISTS (SELECT FROM rebuilds AS r WHERE r.name = ANY (names)
+                          AND t.type = ANY (r.touched_by) AND t.type <> ALL (r.superseded)));
 BEGIN
-    EXECUTE (SELECT format('INSERT INTO rebuilding.%I (project_id, key, position, since, row) %s', r.name,
-        lives_sql(change_sql(format($sql$(
-            SELECT e.project_id, e.position, e.type, e.key, e.data::jsonb AS data, e.actor,
-                   to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at
-            FROM events_%s AS e) AS happened$sql$, part), r.touched_by, r.changes), r.ended_by))
-        FROM rebuilds AS r WHERE r.name = rebuild_fill.name);
-    INSERT INTO rebuilt_parts (name, part, seen) VALUES (name, part, pg_current_snapshot());
+    EXECUTE format($sql$
+        CREATE TEMP TABLE happened ON COMMIT DROP AS
+        SELECT e.project_id, e.position, e.type, e.key, e.data::jsonb AS data, e.actor,
+               to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at
+        FROM (
+            SELECT * FROM %1$I WHERE type = ANY (%2$L::text[]) AND type <> ALL (%3$L::text[])
+            UNION ALL
+            SELECT e.* FROM %1$I AS e JOIN (
+                SELECT project_id, max(position) AS position FROM %1$I WHERE type = ANY (%3$L::text[])
+                GROUP BY project_id, type, key) AS last USING (project_id, position)
+        ) AS e $sql$, source, touching, superseded);
+END $$;
+
+CREATE FUNCTION rebuild_lives(r rebuilds) RETURNS text LANGUAGE sql
+RETURN lives_sql(change_sql('pg_temp.happened', r.touched_by, r.changes), r.ended_by);
+
+-- One partition of the log, as this transaction sees it: to be called under REPEATABLE READ.
+CREATE PROCEDURE rebuild_fill(names text[], part integer) LANGUAGE plpgsql AS $$
+DECLARE
+    r rebuilds;
+BEGIN
+    CALL rebuild_gather(names, 'events_' || part);
+    FOR r IN SELECT * FROM rebuilds WHERE name = ANY (names) LOOP
+        EXECUTE format('INSERT INTO rebuilding.%I (project_id, key, position, since, row) %s', r.name, rebuild_lives(r));
+        INSERT INTO rebuilt_parts (name, part, seen) VALUES (r.name, part, pg_current_snapshot());
+    END LOOP;
 END $$;
 
 -- What was appended since, merged as `keep` merges it: to be called under REPEATABLE READ, or while nobody appends.
@@ -89,42 +144,46 @@ CREATE PROCEDURE rebuild_catch_up(name text) LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     r rebuilds := (SELECT r FROM rebuilds AS r WHERE r.name = rebuild_catch_up.name);
-    behind record;
-    change text;
+    oldest xid8 := (SELECT pg_snapshot_xmin(p.seen) FROM rebuilt_parts AS p WHERE p.name = r.name ORDER BY 1 LIMIT 1);
+    change text := change_sql(format($sql$(
+        SELECT e.project_id, e.position, e.type, e.key, e.data::jsonb AS data, e.actor,
+               to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at
+        FROM feed AS f JOIN events AS e
+            ON e.project_id = f.project_id AND e.position BETWEEN f.position - f.events + 1 AND f.position
+        JOIN (SELECT format('events_%%s', part)::regclass AS filled, seen FROM rebuilt_parts WHERE name = %L) AS p
+            ON e.tableoid = p.filled
+        WHERE f.xid >= %L::xid8 AND NOT pg_visible_in_snapshot(f.xid, p.seen)
+        ) AS happened$sql$, r.name, oldest), r.touched_by, r.changes);
 BEGIN
-    FOR behind IN SELECT p.seen::text::pg_snapshot AS seen, array_agg(format('events_%s', p.part)::regclass::oid) AS tables
-                  FROM rebuilt_parts AS p WHERE p.name = r.name GROUP BY p.seen::text LOOP
-        change := change_sql(format($sql$(
-            SELECT e.project_id, e.position, e.type, e.key, e.data::jsonb AS data, e.actor,
-                   to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at
-            FROM feed AS f JOIN events AS e
-                ON e.project_id = f.project_id AND e.position BETWEEN f.position - f.events + 1 AND f.position
-            WHERE f.xid >= %L::xid8 AND NOT pg_visible_in_snapshot(f.xid, %L) AND e.tableoid = ANY (%L::oid[])
-            ) AS happened$sql$, pg_snapshot_xmin(behind.seen), behind.seen, behind.tables), r.touched_by, r.changes);
-        EXECUTE format($sql$
-            DELETE FROM rebuilding.%1$I AS old USING (%2$s) AS change
-            WHERE change.type = ANY (%3$L::text[]) AND old.project_id = change.project_id AND old.key = change.key
-            $sql$, r.name, change, r.ended_by);
-        EXECUTE format($sql$
-            INSERT INTO rebuilding.%1$I AS old (project_id, key, position, since, row) %2$s
-            ON CONFLICT (project_id, key) DO UPDATE SET position = excluded.position, row = old.row || excluded.row
-            $sql$, r.name, lives_sql(change, r.ended_by));
-    END LOOP;
+    EXECUTE format($sql$
+        DELETE FROM rebuilding.%1$I AS old USING (%2$s) AS change
+        WHERE change.type = ANY (%3$L::text[]) AND old.project_id = change.project_id AND old.key = change.key
+        $sql$, r.name, change, r.ended_by);
+    EXECUTE format($sql$
+        INSERT INTO rebuilding.%1$I AS old (project_id, key, position, since, row) %2$s
+        ON CONFLICT (project_id, key) DO UPDATE SET position = excluded.position, row = old.row || excluded.row
+        $sql$, r.name, lives_sql(change, r.ended_by));
     UPDATE rebuilt_parts AS p SET seen = pg_current_snapshot() WHERE p.name = r.name;
 END $$;
 
--- Whether the new table, just caught up with under REPEATABLE READ, holds what its view shows at the same moment.
-CREATE FUNCTION rebuild_agrees(name text) RETURNS boolean LANGUAGE plpgsql AS $$
+-- Those of the new tables that, caught up with the log under REPEATABLE READ, hold other than it at the same moment.
+CREATE FUNCTION rebuild_differing(names text[]) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
+    r rebuilds;
     agrees boolean;
 BEGIN
-    EXECUTE format($sql$
-        SELECT count(*) FILTER (WHERE made) = count(*) FILTER (WHERE NOT made)
-           AND coalesce(bit_xor(hash_record_extended(ROW (project_id, key, position, since, row), 0)), 0) = 0
-        FROM (SELECT true AS made, project_id, key, position, since, row FROM rebuilding.%1$I
-              UNION ALL SELECT false, project_id, key, position, since, row FROM rebuilding.%2$I) AS compared
-        $sql$, name, name || '_from_log') INTO agrees;
-    RETURN agrees;
+    CALL rebuild_gather(names, 'events');
+    FOR r IN SELECT * FROM rebuilds WHERE name = ANY (names) LOOP
+        EXECUTE format($sql$
+            SELECT count(*) FILTER (WHERE made) = count(*) FILTER (WHERE NOT made)
+               AND coalesce(bit_xor(hash_record_extended(ROW (project_id, key, position, since, row), 0)), 0) = 0
+            FROM (SELECT true AS made, project_id, key, position, since, row FROM rebuilding.%1$I
+                  UNION ALL SELECT false, project_id, key, position, since, row FROM (%2$s) AS lives) AS compared
+            $sql$, r.name, rebuild_lives(r)) INTO agrees;
+        IF NOT agrees THEN
+            RETURN NEXT r.name;
+        END IF;
+    END LOOP;
 END $$;
 
 -- The swap. What waits meanwhile, appends and readers of this table, waits for milliseconds.

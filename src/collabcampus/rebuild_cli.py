@@ -49,7 +49,7 @@ async def _shown(conninfo: str, names: list[str]) -> log.Rebuilt:
 
         def told(progress: log.Progress) -> None:
             speed = bar.tasks[0].speed or 0.0
-            rate = f"{speed * progress.events / log.PARTS:,.0f} events/s" if speed else ""
+            rate = f"{speed * progress.events / progress.steps:,.0f} events/s" if speed else ""
             bar.update(task, total=progress.steps, completed=progress.done, description=progress.step, rate=rate)
 
         return await log.rebuild(conninfo, names, told)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from msgspec import structs
 
 from collabcampus.app import fresh_id
 from collabcampus.domain import events as e
@@ -48,10 +49,11 @@ async def garden(database: Database, tasks: int) -> tuple[str, list[str]]:
 
 
 async def filled(connection: Connection) -> None:
-    """A new board that holds what there is by now, and waits for its indexes."""
+    """A new board that holds what there is by now."""
     assert await log.stage(connection, BOARD)
-    for part in await log.unfilled(connection, "board"):
-        await log.fill(connection, "board", part)
+    for part, names in (await log.unfilled(connection, ["board"])).items():
+        await log.fill(connection, names, part)
+    await log.index(connection, "board")
 
 
 async def keys(database: Database, table: str = "board") -> set[str]:
@@ -137,7 +139,8 @@ async def test_what_was_deleted_after_the_fill_does_not_come_back(database: Data
     await write(database, writes(project_id, 3, Command(gone)))
 
     await write(database, begun(elsewhere, created(late)))
-    await log.finish(owner, "board")
+    assert await log.differing(owner, ["board"]) == []
+    await log.swap(owner, "board")
 
     assert await keys(database) == {stays, late} == await keys(database, "board_from_log")
     assert await verify.audit(owner) == []
@@ -148,7 +151,6 @@ async def test_an_append_that_waits_for_the_swap_is_kept_in_the_new_table(
 ) -> None:
     project_id, tasks = await garden(database, 1)
     await filled(owner)
-    await owner.execute("CALL rebuild_make_indexes('board')")
     new, elsewhere, other = fresh_id(), fresh_id(), fresh_id()
 
     async with owner.transaction():
@@ -170,7 +172,6 @@ async def test_an_append_that_waits_for_the_swap_is_kept_in_the_new_table(
 async def test_a_swap_waits_for_an_append_in_flight_and_takes_it_in(database: Database, owner: Connection) -> None:
     project_id, tasks = await garden(database, 1)
     await filled(owner)
-    await owner.execute("CALL rebuild_make_indexes('board')")
     new = fresh_id()
 
     async with database.connection() as connection, connection.transaction():
@@ -207,7 +208,7 @@ async def test_a_fault_in_the_following_is_caught_and_the_old_table_stays(
     await write(database, writes(project_id, 3, Command(gone)))
 
     with pytest.raises(log.RebuildRefused, match="the new board differs from the log"):
-        await log.finish(owner, "board")
+        await log.rebuild(database.conninfo, ["board"])
 
     assert await verify.audit(owner) == []
     assert await log.abandon(database.conninfo) == [], "it was left lying"
@@ -239,6 +240,38 @@ async def test_killed_in_the_middle_it_goes_on_where_it_was(database: Database, 
     assert await (await owner.execute("SELECT 'board'::regclass::oid")).fetchone() == begun_table
     assert await keys(database) == set(tasks[1:])
     assert await verify.audit(owner) == []
+
+
+async def test_what_is_superseded_always_says_the_same_of_a_row_and_begins_none(owner: Connection) -> None:
+    """An earlier event of such a type is not looked at: a field that it alone had set would be lost."""
+    for file in sql_files("projections"):
+        await log.stage(owner, file)
+    rows = await (await owner.execute("SELECT DISTINCT unnest(superseded) FROM rebuilds")).fetchall()
+    named = {name for (name,) in rows}
+
+    assert named == {"TaskMoved", "MessageReacted", "MemberRoleChanged"}
+    for name in named:
+        assert all(field.required for field in structs.fields(e.EVENT_TYPES[name])), name
+
+
+async def test_of_moves_the_last_counts_and_of_edits_every_one(database: Database, owner: Connection) -> None:
+    project_id, (first, second) = await garden(database, 2)
+    said, person = fresh_id(), fresh_id()
+    happened: list[e.Event] = [
+        e.TaskMoved(first, "done", "b0"), e.TaskEdited(first, title="Dig deep"), e.TaskMoved(first, "todo", "b1"),
+        e.TaskEdited(first, description="With a spade"), e.TaskMoved(first, "done", "b2"),
+        e.TaskMoved(second, "done", "c0"), e.TaskDeleted(second, (), ()),
+        e.MemberAdded(person, "viewer"), e.MemberRoleChanged(person, "editor"), e.MemberRoleChanged(person, "viewer"),
+        e.MessageSent(said, "Hello"), e.MessageReacted(said, {"+": (person,)}), e.MessageEdited(said, "Hello there"),
+        e.MessageReacted(said, {}),
+    ]  # fmt: skip
+    assert await write(database, writes(project_id, 3, Command(happened))) == {project_id: "appended"}
+
+    await log.rebuild(database.conninfo, [])
+
+    assert await verify.audit(owner) == []
+    rows = await database.fetch("SELECT row ->> 'title', row ->> 'rank', position FROM board ORDER BY position")
+    assert rows == [("Dig deep", "b2", 8)]
 
 
 async def test_an_abandoned_one_leaves_the_old_table_in_service(database: Database, owner: Connection) -> None:

@@ -6,9 +6,10 @@ goes on where it was. Until its swap the old table is in service, and nothing el
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -35,13 +36,14 @@ class RebuildRefused(MigrationRefused):
 
 @dataclass
 class Progress:
-    """How far a rebuild is: its steps are one a partition and read model, and one to finish each."""
+    """How far a rebuild is: one step a partition to fill from, one to index and one to swap each read model, and one
+    for each connection that compares."""
 
     steps: int
     """Steps to take in all."""
     done: int = 0
     events: int = 0
-    """Events in the log when it began; a step reads about an eighth of them."""
+    """Events in the log when it began."""
     step: str = ""
 
 
@@ -97,10 +99,11 @@ async def rebuild_files(conninfo: str, files: list[Path], told: Told = _nobody) 
     began = time.monotonic()
     async with AsyncExitStack() as stack:
         connections = [await stack.enter_async_context(_connected(conninfo)) for _ in range(CONNECTIONS)]
-        kept = [file for file in files if await stage(connections[0], file)]
-        progress = Progress(steps=len(kept) * (PARTS + 1), events=await _events(connections[0]))
-        await _in_parallel(connections, kept, progress, told)
-    return Rebuilt([file.stem for file in files], progress.events, time.monotonic() - began)
+        names = [file.stem for file in files if await stage(connections[0], file)]
+        events = await _events(connections[0])
+        if names:
+            await _Work(connections, names, events, told).done()
+    return Rebuilt([file.stem for file in files], events, time.monotonic() - began)
 
 
 async def stage(connection: Connection, file: Path) -> bool:
@@ -126,36 +129,44 @@ async def stage(connection: Connection, file: Path) -> bool:
     return False
 
 
-async def unfilled(connection: Connection, name: str) -> list[int]:
-    """The partitions which are not in the new table yet."""
-    rows = await (await connection.execute("SELECT part FROM rebuilt_parts WHERE name = %s", (name,))).fetchall()
-    filled = {part for (part,) in rows}
-    return [part for part in range(PARTS) if part not in filled]
+async def unfilled(connection: Connection, names: list[str]) -> dict[int, list[str]]:
+    """The partitions which are not in all of these new tables yet, and in which they are not."""
+    rows = await (
+        await connection.execute("SELECT part, name FROM rebuilt_parts WHERE name = ANY (%s)", (names,))
+    ).fetchall()
+    filled = set(rows)
+    left = {part: [name for name in names if (part, name) not in filled] for part in range(PARTS)}
+    return {part: lacking for part, lacking in left.items() if lacking}
 
 
-async def fill(connection: Connection, name: str, part: int) -> None:
-    """Put one partition of the log into the new table, as it is at this moment."""
+async def fill(connection: Connection, names: list[str], part: int) -> None:
+    """Put one partition of the log into these new tables, as it is at this moment."""
     async with _at_one_moment(connection):
         # With the server's crash the part and the note of it are lost together.
-        await connection.execute(
-            f"SET LOCAL work_mem = '{WORK_MEM}'; SET LOCAL jit = off; SET LOCAL synchronous_commit = off"
-        )
-        await connection.execute("CALL rebuild_fill(%s, %s)", (name, part))
+        await connection.execute("SET LOCAL synchronous_commit = off")
+        await connection.execute("CALL rebuild_fill(%s, %s)", (names, part))
 
 
-async def finish(connection: Connection, name: str) -> None:
-    """Make the indexes, catch up, compare with the log, and swap. RebuildRefused, and all cleared, if it differs."""
-    await _index(connection, name)
-    await catch_up(connection, name)
+async def index(connection: Connection, name: str) -> None:
+    """Make what was put off, unless it is made."""
+    async with connection.transaction():
+        row = await (
+            await connection.execute("SELECT indexes IS NOT NULL FROM rebuilds WHERE name = %s", (name,))
+        ).fetchone()
+        if row == (True,):
+            await connection.execute(f"SET LOCAL maintenance_work_mem = '{INDEX_MEM}'")
+            await connection.execute("CALL rebuild_make_indexes(%s)", (name,))
+
+
+async def differing(connection: Connection, names: list[str]) -> list[str]:
+    """Those of the new tables that differ from the log, once caught up with it; they are cleared away."""
     async with _at_one_moment(connection):
-        await connection.execute("CALL rebuild_catch_up(%s)", (name,))
-        await connection.execute(f"SET LOCAL work_mem = '{WORK_MEM}'; SET LOCAL jit = off")
-        row = await (await connection.execute("SELECT rebuild_agrees(%s)", (name,))).fetchone()
-    if row != (True,):
+        for name in names:
+            await connection.execute("CALL rebuild_catch_up(%s)", (name,))
+        rows = await (await connection.execute("SELECT rebuild_differing(%s)", (names,))).fetchall()
+    for (name,) in rows:
         await connection.execute("CALL rebuild_abandon(%s)", (name,))
-        raise RebuildRefused(f"the new {name} differs from the log: the old one stays in service")
-    await catch_up(connection, name)
-    await swap(connection, name)
+    return [name for (name,) in rows]
 
 
 async def catch_up(connection: Connection, name: str) -> None:
@@ -167,6 +178,7 @@ async def catch_up(connection: Connection, name: str) -> None:
 async def swap(connection: Connection, name: str) -> None:
     """Put the new table in the old one's place; where somebody reads the old one for long, give way and try again."""
     for _ in range(SWAP_TRIES):
+        await catch_up(connection, name)
         try:
             async with connection.transaction():
                 await connection.execute(f"SET LOCAL lock_timeout = {SWAP_WAIT_MS}")
@@ -174,48 +186,51 @@ async def swap(connection: Connection, name: str) -> None:
             return
         except LockNotAvailable:
             await asyncio.sleep(SWAP_PAUSE_S)
-            await catch_up(connection, name)
     raise RebuildRefused(f"the old {name} is being read without end: run the rebuild again to go on with it")
 
 
-async def _index(connection: Connection, name: str) -> None:
-    async with connection.transaction():
-        row = await (
-            await connection.execute("SELECT indexes IS NOT NULL FROM rebuilds WHERE name = %s", (name,))
-        ).fetchone()
-        if row == (True,):
-            await connection.execute(f"SET LOCAL maintenance_work_mem = '{INDEX_MEM}'")
-            await connection.execute("CALL rebuild_make_indexes(%s)", (name,))
+class _Work:
+    """What is done once all new tables are staged: every connection takes the next step there is."""
 
+    def __init__(self, connections: list[Connection], names: list[str], events: int, told: Told) -> None:
+        self._connections, self._names, self._told = connections, names, told
+        self._progress = Progress(steps=PARTS + 2 * len(names) + len(connections), events=events)
 
-async def _in_parallel(connections: list[Connection], files: list[Path], progress: Progress, told: Told) -> None:
-    """Every connection takes the next step there is. Who fills the last partition of a read model finishes it."""
-    left = {file.stem: set(await unfilled(connections[0], file.stem)) for file in files}
-    steps = [(name, part) for name, parts in left.items() for part in [*sorted(parts), None][: max(len(parts), 1)]]
-    progress.done = sum(PARTS - len(parts) for parts in left.values())
-    queue = iter(steps)
+    async def done(self) -> None:
+        """Fill, index, compare and swap. RebuildRefused, when the others are in service, for what differs."""
+        left = await unfilled(self._connections[0], self._names)
+        self._progress.done = PARTS - len(left)
+        self._told(self._progress)
+        await self._shared([(f"part {part}", partial(fill, names=left[part], part=part)) for part in left])
+        await self._shared([(name, partial(index, name=name)) for name in self._names])
+        wrong: list[str] = []
 
-    def took(step: str) -> None:
-        progress.done, progress.step = progress.done + 1, step
-        told(progress)
+        async def compare(connection: Connection, names: list[str]) -> None:
+            wrong.extend(await differing(connection, names))
 
-    async def work(connection: Connection) -> None:
-        for name, part in queue:
-            if part is not None:
-                await fill(connection, name, part)
-                left[name].discard(part)
-                took(f"{name} {part}")
-            if not left[name]:
-                await finish(connection, name)
-                took(name)
+        shares = [self._names[nth :: len(self._connections)] for nth in range(len(self._connections))]
+        await self._shared([("comparing", partial(compare, names=share)) for share in shares])
+        await self._shared([(name, partial(swap, name=name)) for name in self._names if name not in wrong])
+        if wrong:
+            raise RebuildRefused(
+                f"the new {', '.join(sorted(wrong))} differs from the log: the old one stays in service"
+            )
 
-    told(progress)
-    try:
-        async with asyncio.TaskGroup() as group:
-            for connection in connections:
-                group.create_task(work(connection))
-    except BaseExceptionGroup as failed:
-        raise failed.exceptions[0] from None
+    async def _shared(self, steps: list[tuple[str, Callable[[Connection], Awaitable[None]]]]) -> None:
+        queue = iter(steps)
+
+        async def work(connection: Connection) -> None:
+            for called, step in queue:
+                await step(connection)
+                self._progress.done, self._progress.step = self._progress.done + 1, called
+                self._told(self._progress)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for connection in self._connections:
+                    group.create_task(work(connection))
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from None
 
 
 async def _events(connection: Connection) -> int:
@@ -235,6 +250,7 @@ async def _connected(conninfo: str) -> AsyncIterator[Connection]:
 async def _at_one_moment(connection: Connection) -> AsyncIterator[None]:
     async with connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        await connection.execute(f"SET LOCAL work_mem = '{WORK_MEM}'; SET LOCAL jit = off")
         yield
 
 
