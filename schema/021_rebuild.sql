@@ -111,16 +111,19 @@ DECLARE
                           AND t.type = ANY (r.touched_by) AND t.type <> ALL (r.superseded)));
 BEGIN
     EXECUTE format($sql$
+        CREATE TEMP TABLE last ON COMMIT DROP AS
+        SELECT project_id, max(position) AS position FROM %I WHERE type = ANY (%L::text[]) GROUP BY project_id, type, key
+        $sql$, source, superseded);
+    ANALYZE last;  -- so that they are looked up where they are few
+    EXECUTE format($sql$
         CREATE TEMP TABLE happened ON COMMIT DROP AS
         SELECT e.project_id, e.position, e.type, e.key, e.data::jsonb AS data, e.actor,
                to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at
         FROM (
-            SELECT * FROM %1$I WHERE type = ANY (%2$L::text[]) AND type <> ALL (%3$L::text[])
+            SELECT * FROM %1$I WHERE type = ANY (%2$L::text[])
             UNION ALL
-            SELECT e.* FROM %1$I AS e JOIN (
-                SELECT project_id, max(position) AS position FROM %1$I WHERE type = ANY (%3$L::text[])
-                GROUP BY project_id, type, key) AS last USING (project_id, position)
-        ) AS e $sql$, source, touching, superseded);
+            SELECT e.* FROM pg_temp.last JOIN %1$I AS e USING (project_id, position)
+        ) AS e $sql$, source, ARRAY(SELECT unnest(touching) EXCEPT SELECT unnest(superseded)));
 END $$;
 
 CREATE FUNCTION rebuild_lives(r rebuilds) RETURNS text LANGUAGE sql
@@ -139,7 +142,7 @@ BEGIN
 END $$;
 
 -- What was appended since, merged as `keep` merges it: to be called under REPEATABLE READ, or while nobody appends.
--- What was not seen is little, whatever the planner thinks of it: it is looked up and nothing else is read.
+-- What was not seen is little, whatever the planner thinks of it: it is looked up, in this order, and nothing else is read.
 CREATE PROCEDURE rebuild_catch_up(name text) LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
@@ -148,12 +151,13 @@ DECLARE
     change text := change_sql(format($sql$(
         SELECT e.project_id, e.position, e.type, e.key, e.data::jsonb AS data, e.actor,
                to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at
-        FROM feed AS f JOIN events AS e
-            ON e.project_id = f.project_id AND e.position BETWEEN f.position - f.events + 1 AND f.position
-        JOIN (SELECT format('events_%%s', part)::regclass AS filled, seen FROM rebuilt_parts WHERE name = %L) AS p
-            ON e.tableoid = p.filled
-        WHERE f.xid >= %L::xid8 AND NOT pg_visible_in_snapshot(f.xid, p.seen)
-        ) AS happened$sql$, r.name, oldest), r.touched_by, r.changes);
+        FROM (SELECT * FROM feed WHERE xid >= %L::xid8 OFFSET 0) AS f
+        CROSS JOIN LATERAL (
+            SELECT *, tableoid AS partition FROM events
+            WHERE project_id = f.project_id AND position BETWEEN f.position - f.events + 1 AND f.position OFFSET 0) AS e
+        JOIN rebuilt_parts AS p ON p.name = %L AND e.partition = format('events_%%s', p.part)::regclass
+        WHERE NOT pg_visible_in_snapshot(f.xid, p.seen)
+        ) AS happened$sql$, oldest, r.name), r.touched_by, r.changes);
 BEGIN
     EXECUTE format($sql$
         DELETE FROM rebuilding.%1$I AS old USING (%2$s) AS change
