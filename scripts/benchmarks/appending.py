@@ -1,11 +1,14 @@
 """The log alone: appending events one by one and by the hundred, and replaying 20,000, ours or `eventsourcing`'s.
 
-usage: appending.py ours|eventsourcing CONNINFO PROJECT USER TASK SECONDS — a JSON object with events/s of each.
+`unhashed` is ours with an append that computes no hash, so that what hashing costs can be told.
+
+usage: appending.py ours|unhashed|eventsourcing CONNINFO PROJECT USER TASK SECONDS — a JSON object, events/s of each.
 """
 
 import asyncio
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -13,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from folding import folded
 from psycopg.conninfo import conninfo_to_dict
 
 REPLAYED = 20_000
@@ -20,6 +24,8 @@ BATCHES = {"by1": 1, "by100": 100}
 WARM_S = 0.5
 AT = "2026-01-01T00:00:00.000Z"
 COLUMNS = ("in-progress", "done", "todo")
+HASHES = re.compile(r"salt := substr\(sha256.*?'UTF8'\)\)\);", re.DOTALL)
+NOTHING = "salt := decode(repeat('00', 16), 'hex'); digest := genesis(); link := digest;"
 
 
 async def paced(work: Callable[[int], Awaitable[None]], size: int, seconds: float) -> float:
@@ -69,7 +75,20 @@ async def ours(conninfo: str, project_id: str, user_id: str, task_id: str, secon
     if state.head != REPLAYED:
         raise RuntimeError(f"replayed to {state.head}")
     await database.close()
-    return {**found, "replay": REPLAYED / taken}
+    return {**found, "replay": REPLAYED / taken, "fold": folded()}
+
+
+async def unhashed(conninfo: str, *rest: Any) -> dict[str, float]:
+    """The same without the hashes: a log that proves nothing, in a database of its own."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        row = connection.execute("SELECT pg_get_functiondef('append'::regproc)").fetchone()
+        assert row
+        definition, replaced = HASHES.subn(NOTHING, row[0])
+        if replaced == 1:
+            connection.execute(definition.encode())
+        elif NOTHING not in definition:
+            raise RuntimeError("the append computes its hashes in another way than is known here")
+    return await ours(conninfo, *rest)
 
 
 def _peer_environment(conninfo: str) -> None:
@@ -116,14 +135,14 @@ async def eventsourcing(conninfo: str, _project: str, _user: str, task_id: str, 
     if again.version != REPLAYED:
         raise RuntimeError(f"replayed to {again.version}")
     application.close()
-    return {**found, "replay": REPLAYED / taken}
+    return {**found, "replay": REPLAYED / taken, "fold": REPLAYED / taken}
 
 
 def main() -> None:
-    """Run one of the two."""
+    """Run one of the three."""
     which, conninfo, project, user, task, seconds = sys.argv[1:]
     psycopg.connect(conninfo).close()
-    work = {"ours": ours, "eventsourcing": eventsourcing}[which]
+    work = {"ours": ours, "unhashed": unhashed, "eventsourcing": eventsourcing}[which]
     print(json.dumps(asyncio.run(work(conninfo, project, user, task, float(seconds)))))
 
 

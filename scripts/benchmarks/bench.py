@@ -170,12 +170,13 @@ class Bench:
 
     def _append_replay(self, scenario: Scenario, chosen: list[str]) -> None:
         ours = self._ours("append-replay", "append_replay")
+        unhashed = systems.Ours(self.conninfo, self.core, self.folder, "unhashed")  # whose log no audit can hold
         with psycopg.connect(self.conninfo, autocommit=True) as connection:
             connection.execute("CREATE DATABASE eventsourcing")
         runs = {
-            name: lambda _, name=name: self._appending(name, ours)
+            name: lambda _, name=name: self._appending(name, unhashed if name == "unhashed" else ours)
             for name in scenario.systems
-            if name in chosen or name == "eventsourcing"
+            if name in chosen or name != "ours"
         }
         self._rounds(scenario, runs)
 
@@ -240,7 +241,8 @@ class Bench:
     def _appending(self, name: str, ours: systems.Ours) -> dict[str, Any]:
         """A process of its own on the server's core; ours gets a fresh project."""
         data = ours.fill(1, 1, 1)
-        conninfo = ours.conninfo_of_log if name == "ours" else make_conninfo(self.conninfo, dbname="eventsourcing")
+        peer = make_conninfo(self.conninfo, dbname="eventsourcing")
+        conninfo = peer if name == "eventsourcing" else ours.conninfo_of_log
         project = data.projects[0]
         words = [name, conninfo, project["projectId"], data.people[0], project["taskIds"][0], str(self.seconds)]
         return _json_of([sys.executable, str(HERE / "appending.py"), *words], self.core)

@@ -157,12 +157,20 @@ def _sizes(log_events: int) -> list[Scenario]:
 
 
 def _appending() -> Scenario:
+    appended, library = ("unhashed", 0.9), ("eventsourcing", 1.0)
     figures = tuple(
-        Figure(name, "events/s", lambda result, key=key: float(result[key]), targets=(("eventsourcing", 1.0),))
-        for name, key in (("append by 1", "by1"), ("append by 100", "by100"), ("replay of 20,000", "replay"))
+        Figure(name, "events/s", lambda result, key=key: float(result[key]), targets=targets)
+        for name, key, targets in (
+            ("append by 1", "by1", (library, appended)),
+            ("append by 100", "by100", (library, appended)),
+            ("replay of 20,000", "replay", (library,)),
+            ("fold of a mixed history", "fold", (("eventsourcing", 15.0),)),
+        )
     )
-    what = "the log alone, no sockets, beside the eventsourcing library"
-    return Scenario("append-replay", what, figures, systems=("ours", "eventsourcing"))
+    what = (
+        "the log alone, no sockets, beside one without hashes and the eventsourcing library, whose fold is its replay"
+    )
+    return Scenario("append-replay", what, figures, systems=("ours", "unhashed", "eventsourcing"))
 
 
 def _rebuilding(log_events: int) -> Scenario:
