@@ -33,6 +33,11 @@ def encode(project: Project) -> bytes:
     return _encoder.encode(project)
 
 
+def decode(state: bytes) -> Project:
+    """The state that was stored; msgspec.MsgspecError for what is none."""
+    return _decoder.decode(state)
+
+
 async def store(database: Database, project_id: str, position: int, state: bytes) -> None:
     """Keep a state, unless a newer one of this version is there."""
     await database.write(

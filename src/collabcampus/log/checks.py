@@ -1,0 +1,197 @@
+"""The audit's checks in SQL: the log against itself, and each kept read model against its view of the log.
+
+A check is one statement that reads, and gives a row for each project in which it fails: the project and what differs.
+It names the first place and how many more there are, so that a log damaged throughout is told of in bounded words.
+"""
+
+from msgspec import Struct
+
+from collabcampus.domain.events import EVENT_TYPES
+from collabcampus.domain.project import FOLD_VERSION
+
+REDACTION_KNOWN = "false"
+"""In SQL: whether it is recorded why event `e` has no salt any more. A redaction alone takes an event's salt."""
+
+PARTITIONS = """
+    SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'events'::regclass ORDER BY c.relname
+"""
+"""The tables that the log is in."""
+KEPT = "SELECT name FROM projections WHERE touched_by <> '{}' ORDER BY name"
+"""The read models that have a table."""
+
+
+class Finding(Struct, frozen=True, rename="camel"):
+    """One thing that does not hold: which check found it, in which project, and what it is."""
+
+    check: str
+    project_id: str | None
+    what: str
+
+
+class Check(Struct, frozen=True):
+    """A statement; `of_one` is the same for one project alone, its parameter `project`, where an event that somebody
+    wrote by hand may make the whole fail."""
+
+    name: str
+    query: str
+    of_one: str | None = None
+
+
+def _told(where: str) -> str:
+    """One row a project out of many: `what` of the first, in the order of `where`, and how many more there are."""
+    return (
+        f"(array_agg(what ORDER BY {where}))[1]"
+        " || CASE WHEN count(*) > 1 THEN ' (and ' || count(*) - 1 || ' more)' ELSE '' END"
+    )
+
+
+_CHAIN = """
+    WITH e AS (
+        SELECT e.project_id, e.position, e.hash,
+               sha256(uuid_send(e.project_id) || int8send(e.position) || uuid_send(e.actor) || uuid_send(e.command_id)
+                   || timestamptz_send(e.at) || e.digest
+                   || int4send(octet_length(e.type)) || convert_to(e.type, 'UTF8') || convert_to(e.key, 'UTF8')
+               ) AS leaf,
+               e.digest <> sha256(e.salt || convert_to(e.data::text, 'UTF8')) AS edited,
+               e.salt IS NULL AND NOT {redaction_known} AS unsalted
+        FROM {part} AS e),
+    linked AS (
+        SELECT project_id, position, edited, unsalted,
+               position <> coalesce(lag(position) OVER w, 0) + 1 AS stray,
+               hash <> sha256(coalesce(lag(hash) OVER w, genesis()) || leaf) AS broken
+        FROM e WINDOW w AS (PARTITION BY project_id ORDER BY position)),
+    differing AS (
+        SELECT project_id, position, 'position ' || position || CASE
+                   WHEN stray THEN ' does not come after a position 1 less'
+                   WHEN broken THEN ' has not the hash of its envelope, digest and predecessor'
+                   WHEN edited THEN ' has other data than its digest is of'
+                   ELSE ' has no salt, and no redaction is recorded' END AS what
+        FROM linked WHERE stray OR broken OR edited OR unsalted)
+    SELECT project_id, {first_position} FROM differing GROUP BY project_id
+"""
+
+_HEADS = """
+    WITH counted AS (
+        SELECT project_id, count(*) AS events, max(position) AS position FROM events GROUP BY project_id)
+    SELECT project_id, format('the head is %s, the log has %s events up to %s',
+                              coalesce(h.position::text, 'missing'), coalesce(c.events, 0), coalesce(c.position, 0))
+    FROM heads AS h FULL JOIN counted AS c USING (project_id)
+    WHERE h.project_id IS NULL OR h.position <> coalesce(c.events, 0) OR h.position <> coalesce(c.position, 0)
+"""
+
+_TIPS = """
+    SELECT h.project_id, 'the head has another hash than the last event'
+    FROM heads AS h LEFT JOIN events AS e USING (project_id, position)
+    WHERE h.hash <> CASE WHEN h.position = 0 THEN genesis() ELSE e.hash END
+"""
+
+_TYPES = """
+    SELECT project_id, 'unknown event type ' || min(type) FROM events
+    WHERE type <> ALL (ARRAY[{known}]) GROUP BY project_id
+"""
+
+_ORIGINS = """
+    WITH differing AS (
+        SELECT e.project_id, e.position, 'position ' || e.position || CASE
+                   WHEN c.command_id IS NULL THEN ' is of a command that is not there'
+                   ELSE ' is none that its command made' END AS what
+        FROM events AS e LEFT JOIN commands AS c
+            ON c.project_id = e.project_id AND c.command_id = e.command_id
+        WHERE c.command_id IS NULL OR e.actor <> c.actor OR e.at <> c.at
+            OR e.position > c.position OR e.position <= c.position - c.events)
+    SELECT project_id, {first_position} FROM differing GROUP BY project_id
+"""
+"""With `_ANSWERS`: each event is in its command's range and the ranges are together as long as the log, so every
+command made what it says."""
+
+_ANSWERS = """
+    WITH answered AS (
+        SELECT project_id, sum(events) AS events, max(position) AS position, min(position - events) AS least,
+               min(events) AS fewest
+        FROM commands GROUP BY project_id)
+    SELECT project_id, format('the commands made %s events up to %s, the head is %s',
+                              coalesce(a.events, 0), coalesce(a.position, 0), coalesce(h.position::text, 'missing'))
+    FROM heads AS h FULL JOIN answered AS a USING (project_id)
+    WHERE coalesce(h.position, -1) <> coalesce(a.events, 0) OR a.position > h.position OR a.least < 0 OR a.fewest < 0
+"""
+
+_FEED = """
+    WITH differing AS (
+        SELECT project_id, position, 'in the feed, position ' || position || ' comes before earlier ones' AS what
+        FROM (SELECT project_id, position, xid, lag(xid) OVER (PARTITION BY project_id ORDER BY position) AS earlier
+              FROM feed) AS f
+        WHERE xid < earlier)
+    SELECT project_id, {first_position} FROM differing GROUP BY project_id
+"""
+
+_DIRECTORY = """
+    WITH made AS (SELECT DISTINCT project_id, key FROM events WHERE type = 'TaskCreated'),
+    differing AS (
+        SELECT coalesce(m.project_id, d.project_id) AS project_id, coalesce(m.key, d.id::text) AS key,
+               CASE WHEN d.id IS NULL THEN 'task ' || m.key || ' is not in the directory'
+                    ELSE 'the directory has a task ' || d.id || ' that was never made here' END AS what
+        FROM made AS m FULL JOIN directory AS d ON d.project_id = m.project_id AND d.id::text = m.key
+        WHERE d.id IS NULL OR m.key IS NULL)
+    SELECT project_id, {first_key} FROM differing GROUP BY project_id
+"""
+
+_SNAPSHOTS = """
+    SELECT project_id, 'the stored snapshot is of position ' || s.position || ', beyond the head'
+    FROM snapshots AS s LEFT JOIN heads AS h USING (project_id)
+    WHERE s.fold_version = {fold_version} AND s.position > coalesce(h.position, 0)
+"""
+
+_OF_THE_LOG = (
+    ("positions", _HEADS),
+    ("types", _TYPES),
+    ("commands", _ORIGINS),
+    ("commands", _ANSWERS),
+    ("feed", _FEED),
+    ("directory", _DIRECTORY),
+    ("snapshot", _SNAPSHOTS),
+)
+
+_COLUMNS = "project_id, key, position, since, row"
+"""What every kept table has in common with its view; a projection may derive more from these."""
+
+_TABLE = """
+    WITH differing AS (
+        (SELECT {columns}, 1 AS side FROM {name}{where}
+         EXCEPT ALL SELECT {columns}, 1 FROM {name}_from_log{where})
+        UNION ALL (SELECT {columns}, 2 FROM {name}_from_log{where}
+                   EXCEPT ALL SELECT {columns}, 2 FROM {name}{where})),
+    told AS (
+        SELECT project_id, key, '{name} ' || key || CASE
+                   WHEN min(side) = 2 THEN ' is missing' WHEN max(side) = 1 THEN ' is nothing that the log has'
+                   ELSE ' differs from the log' END AS what
+        FROM differing GROUP BY project_id, key)
+    SELECT project_id, {first_key} FROM told GROUP BY project_id
+"""
+
+
+def _filled(template: str, **values: str) -> str:
+    return template.format(
+        first_position=_told("position"),
+        first_key=_told("key"),
+        columns=_COLUMNS,
+        redaction_known=REDACTION_KNOWN,
+        fold_version=FOLD_VERSION,
+        known=", ".join(f"'{each}'" for each in EVENT_TYPES),
+        **values,
+    )
+
+
+def log_checks(partitions: list[str]) -> list[Check]:
+    """The log against itself; the chain is one check for each of its partitions."""
+    return [
+        *(Check("chain", _filled(_CHAIN, part=part)) for part in partitions),
+        Check("chain", _TIPS),
+        *(Check(name, _filled(template)) for name, template in _OF_THE_LOG),
+    ]
+
+
+def table_check(name: str) -> Check:
+    """A kept table against its view."""
+    whole, one = (_filled(_TABLE, name=name, where=where) for where in ("", " WHERE project_id = %(project)s::uuid"))
+    return Check(f"projection {name}", whole, of_one=one)
