@@ -1,7 +1,8 @@
 """Checkpoints are taken on demand, and now and then while the server runs: by one node at a time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from collabcampus.evidence.checkpoint import Leaf
 from collabcampus.evidence.folder import Folder
 from collabcampus.evidence.signing import signing_key
 from collabcampus.log.database import Connection, Database
+from collabcampus.settings import Settings
 
 LOCK = 4_200_600_122
 LOOKS_EACH_S = 10.0
@@ -32,6 +34,18 @@ class Evidence(Struct, frozen=True):
         return Folder(self.checkpoints)
 
 
+def evidence_of(settings: Settings) -> Evidence | None:
+    """Where the settings have it. None where no folder is named for a database that is not of the data folder: many
+    databases may be served from one folder, and checkpoints are of one."""
+    checkpoints = settings.checkpoints or (None if settings.database_url else settings.data / "checkpoints")
+    return Evidence(checkpoints, key_of(settings)) if checkpoints else None
+
+
+def key_of(settings: Settings) -> Path:
+    """The file of the key that signs."""
+    return settings.evidence_key or settings.data / "evidence.key"
+
+
 async def take(connection: Connection, evidence: Evidence, now: str) -> str | None:
     """Write a checkpoint of what is committed, and say its name; None where nothing changed since the newest."""
     async with connection.transaction():
@@ -39,7 +53,23 @@ async def take(connection: Connection, evidence: Evidence, now: str) -> str | No
         return await _taken(connection, evidence, now)
 
 
-async def keep_taking(database: Database, evidence: Evidence, each_s: int, now: Callable[[], str]) -> None:
+@asynccontextmanager
+async def keeping(database: Database, settings: Settings, now: Callable[[], str]) -> AsyncIterator[None]:
+    """Checkpoints are taken meanwhile, as the settings have it."""
+    evidence = evidence_of(settings)
+    if not evidence or not settings.checkpoint_each:
+        yield
+        return
+    keeper = asyncio.create_task(_keep_taking(database, evidence, settings.checkpoint_each, now))
+    try:
+        yield
+    finally:
+        keeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeper
+
+
+async def _keep_taking(database: Database, evidence: Evidence, each_s: int, now: Callable[[], str]) -> None:
     """Take one whenever the newest is `each_s` seconds old, for ever; what goes wrong is logged, and tried again."""
     while True:
         pause = min(each_s, LOOKS_EACH_S)
