@@ -12,6 +12,8 @@ from collabcampus import app as root
 from collabcampus import demo as demo_data
 from collabcampus import settings as config
 from collabcampus import settings_manual, supervisor
+from collabcampus.evidence.taking import keeping
+from collabcampus.evidence_cli import Checkpoints, PublicKeys, against_checkpoints, evidence_commands
 from collabcampus.keys_cli import key_commands
 from collabcampus.log import verify
 from collabcampus.log.migrate import migrate
@@ -37,6 +39,7 @@ cli.command()(replay)
 cli.command(name="rebuild")(rebuild_command)
 cli.add_typer(log_commands)
 cli.command(name="report")(report_command)
+cli.add_typer(evidence_commands)
 
 
 @cli.command(help=settings_manual.for_help())
@@ -79,14 +82,23 @@ def migrate_command(data: Data = None, database_url: Url = None, as_json: Json =
 
 
 @cli.command(name="audit")
-def audit_command(data: Data = None, database_url: Url = None, as_json: Json = False) -> None:
-    """Check the log against itself and every read model against the log; exit 1 where something differs."""
+def audit_command(
+    checkpoints: Checkpoints = None,
+    public_key: PublicKeys = None,
+    data: Data = None,
+    database_url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Check the log against itself and its signed checkpoints, and every read model against the log; exit 1 where
+    something differs."""
+    settings = settings_of(data=data, database_url=database_url)
 
     async def work() -> None:
-        async with root.postgres(settings_of(data=data, database_url=database_url)) as conninfo:
+        async with root.postgres(settings) as conninfo:
             with stderr.status("auditing"):
                 async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
                     findings = await verify.audit(connection)
+                    findings += await against_checkpoints(connection, settings, checkpoints, public_key)
         if as_json:
             typer.echo(msgspec.json.encode({"holds": not findings, "findings": findings}).decode())
         else:
@@ -133,7 +145,7 @@ def main() -> None:
 
 
 async def _serve(settings: config.Settings, with_demo: bool) -> None:
-    async with root.running(settings) as application:
+    async with root.running(settings) as application, keeping(application.database, settings, root.now):
         demo_project = await _demo(application, with_demo)
         await root.serve(application, partial(_tell_ready, demo_project))
 
