@@ -5,17 +5,16 @@ from functools import partial
 from typing import Annotated
 
 import msgspec
-import psycopg
 import typer
 
 from collabcampus import app as root
 from collabcampus import demo as demo_data
 from collabcampus import settings as config
 from collabcampus import settings_manual, supervisor
+from collabcampus.audit_cli import audit_command
 from collabcampus.evidence.taking import keeping
-from collabcampus.evidence_cli import Checkpoints, PublicKeys, against_checkpoints, evidence_commands
+from collabcampus.evidence_cli import evidence_commands
 from collabcampus.keys_cli import key_commands
-from collabcampus.log import verify
 from collabcampus.log.migrate import migrate
 from collabcampus.log_cli import log_commands
 from collabcampus.people_cli import token_commands, user_commands
@@ -23,7 +22,7 @@ from collabcampus.production import require_production
 from collabcampus.rebuild_cli import rebuild_command
 from collabcampus.replay_cli import replay
 from collabcampus.reports_cli import report_command
-from collabcampus.terminal import DOES_NOT_HOLD, MISUSE, Data, Json, Url, fail, run, settings_of, stderr
+from collabcampus.terminal import MISUSE, Data, Json, Url, fail, run, settings_of, stderr
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -37,6 +36,7 @@ cli.add_typer(token_commands, name="token")
 cli.add_typer(key_commands, name="keys")
 cli.command()(replay)
 cli.command(name="rebuild")(rebuild_command)
+cli.command(name="audit")(audit_command)
 cli.add_typer(log_commands)
 cli.command(name="report")(report_command)
 cli.add_typer(evidence_commands)
@@ -77,34 +77,6 @@ def migrate_command(data: Data = None, database_url: Url = None, as_json: Json =
             else:
                 changed = [*done.migrations, *done.projections, *(f"dropped {each}" for each in done.dropped)]
                 typer.echo("\n".join(changed) or "nothing to do")
-
-    run(work)
-
-
-@cli.command(name="audit")
-def audit_command(
-    checkpoints: Checkpoints = None,
-    public_key: PublicKeys = None,
-    data: Data = None,
-    database_url: Url = None,
-    as_json: Json = False,
-) -> None:
-    """Check the log against itself and its signed checkpoints, and every read model against the log; exit 1 where
-    something differs."""
-    settings = settings_of(data=data, database_url=database_url)
-
-    async def work() -> None:
-        async with root.postgres(settings) as conninfo:
-            with stderr.status("auditing"):
-                async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
-                    findings = await verify.audit(connection)
-                    findings += await against_checkpoints(connection, settings, checkpoints, public_key)
-        if as_json:
-            typer.echo(msgspec.json.encode({"holds": not findings, "findings": findings}).decode())
-        else:
-            typer.echo("\n".join(f"{each.project_id} {each.check}: {each.what}" for each in findings) or "it holds")
-        if findings:
-            raise typer.Exit(DOES_NOT_HOLD)
 
     run(work)
 

@@ -11,11 +11,9 @@ from collections.abc import Iterable, Sequence
 from collabcampus.evidence.checkpoint import Checkpoint, Leaf, Malformed, digest, parse
 from collabcampus.evidence.folder import Folder, name_of
 from collabcampus.evidence.signing import BadNote, PublicKey, opened
+from collabcampus.log.checks import NO_PROJECT, Finding
 from collabcampus.log.database import Connection
-from collabcampus.log.verify import Finding
 
-NO_PROJECT = "-"
-"""Stands for the project where a checkpoint itself is not right."""
 _DIFFERING = """
     SELECT c.project_id::text, c.position, e.hash IS NULL
     FROM unnest(%s::uuid[], %s::bigint[], %s::bytea[]) AS c(project_id, position, hash)

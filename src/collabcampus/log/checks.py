@@ -4,6 +4,8 @@ A check is one statement that reads, and gives a row for each project in which i
 It names the first place and how many more there are, so that a log damaged throughout is told of in bounded words.
 """
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from collabcampus.domain.events import EVENT_TYPES
@@ -21,12 +23,50 @@ KEPT = "SELECT name FROM projections WHERE touched_by <> '{}' ORDER BY name"
 """The read models that have a table."""
 
 
+NO_PROJECT = "-"
+"""Stands for the project where something is in none."""
+
+
 class Finding(Struct, frozen=True, rename="camel"):
-    """One thing that does not hold: which check found it, in which project, and what it is."""
+    """One thing that does not hold: which check found it, in which project (NO_PROJECT where in none), what it is."""
 
     check: str
-    project_id: str | None
+    project_id: str
     what: str
+
+    def __str__(self) -> str:
+        return f"{self.project_id} {self.check}: {self.what}"
+
+
+class Audited(Struct, frozen=True, rename="camel"):
+    """What an audit looked at, and what does not hold."""
+
+    projects: int
+    events: int
+    findings: list[Finding]
+
+
+class Progress(Struct):
+    """How far an audit is: in its `checks` in SQL, and then in the fold of all `events`. A file has no checks."""
+
+    events: int = 0
+    checks: int = 0
+    step: str = ""
+    checked: int = 0
+    folded: int = 0
+
+    @property
+    def total(self) -> int | None:
+        """Events to look at, counted once for all checks and once for the fold; None where that is not known."""
+        return 2 * self.events or None
+
+    @property
+    def done(self) -> int:
+        """Those that were."""
+        return self.folded + (self.events * self.checked // self.checks if self.checks else 0)
+
+
+Told = Callable[[Progress], None]
 
 
 class Check(Struct, frozen=True):

@@ -9,6 +9,7 @@ from msgspec import DecodeError, Struct, ValidationError, field
 
 from collabcampus.domain import events as e
 from collabcampus.log import lines
+from collabcampus.log.checks import NO_PROJECT, Audited, Finding, Progress, Told
 
 EVENTS_AT_ONCE = 1_000
 
@@ -39,6 +40,21 @@ def batches(file: Path) -> Iterator[Batch]:
             if done := reading.read(line):
                 yield done
         yield reading.finish()
+
+
+def audited_file(file: Path, told: Told = lambda _: None) -> Audited:
+    """The audit of an export: what of it was read, and the first line that does not hold."""
+    progress, projects, findings = Progress(step=file.name), 0, list[Finding]()
+    try:
+        last = None
+        for batch in batches(file):
+            if batch.project and batch.project != last:
+                projects, last = projects + 1, batch.project
+            progress.folded += len(batch.events)
+            told(progress)
+    except Damaged as error:
+        findings.append(Finding("export", NO_PROJECT, str(error)))
+    return Audited(projects, progress.folded, findings)
 
 
 class _Reading:

@@ -5,45 +5,26 @@ It only reads, in one snapshot of the database: beside a running server, on a re
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import psycopg
-from msgspec import Struct
 
 from collabcampus.log import checks
+from collabcampus.log.checks import Audited as Audited
 from collabcampus.log.checks import Check
 from collabcampus.log.checks import Finding as Finding
+from collabcampus.log.checks import Progress as Progress
+from collabcampus.log.checks import Told as Told
 from collabcampus.log.database import Connection
 from collabcampus.log.folded import fold_all
 
 WORK_MEM = "64MB"
 """For each sort or hash of a check."""
 
-
-class Progress(Struct):
-    """How far an audit is: in its `checks` in SQL, and then in the fold of all `events`."""
-
-    events: int = 0
-    checks: int = 0
-    step: str = ""
-    checked: int = 0
-    folded: int = 0
-
-
 _SETTINGS = f"SET LOCAL statement_timeout = 0; SET LOCAL jit = off; SET LOCAL work_mem = '{WORK_MEM}'"
 _COUNTED = "SELECT count(*), coalesce(sum(position), 0)::bigint FROM heads WHERE position > 0"
-
-Told = Callable[[Progress], None]
-
-
-class Audited(Struct, frozen=True, rename="camel"):
-    """What an audit looked at, and what does not hold."""
-
-    projects: int
-    events: int
-    findings: list[Finding]
 
 
 async def audit(connection: Connection, *others: Connection, told: Told = lambda _: None) -> list[Finding]:
