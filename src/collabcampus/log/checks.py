@@ -192,29 +192,24 @@ _OF_THE_LOG = (
     ("snapshot", _SNAPSHOTS),
 )
 
-_COLUMNS = "project_id, key, position, since, row"
-"""What every kept table has in common with its view; a projection may derive more from these."""
-
 _TABLE = """
     WITH differing AS (
-        (SELECT {columns}, 1 AS side FROM {name}{where}
-         EXCEPT ALL SELECT {columns}, 1 FROM {name}_from_log{where})
-        UNION ALL (SELECT {columns}, 2 FROM {name}_from_log{where}
-                   EXCEPT ALL SELECT {columns}, 2 FROM {name}{where})),
-    told AS (
         SELECT project_id, key, '{name} ' || key || CASE
-                   WHEN min(side) = 2 THEN ' is missing' WHEN max(side) = 1 THEN ' is nothing that the log has'
+                   WHEN t.position IS NULL THEN ' is missing'
+                   WHEN v.position IS NULL THEN ' is nothing that the log has'
                    ELSE ' differs from the log' END AS what
-        FROM differing GROUP BY project_id, key)
-    SELECT project_id, {first_key} FROM told GROUP BY project_id
+        FROM (SELECT * FROM {name}{where}) AS t FULL JOIN (SELECT * FROM {name}_from_log{where}) AS v
+            USING (project_id, key)
+        WHERE (t.position, t.since, t.row) IS DISTINCT FROM (v.position, v.since, v.row))
+    SELECT project_id, {first_key} FROM differing GROUP BY project_id
 """
+"""Of what every kept table has in common with its view; a projection may derive more columns from these."""
 
 
 def _filled(template: str, **values: str) -> str:
     return template.format(
         first_position=_told("position"),
         first_key=_told("key"),
-        columns=_COLUMNS,
         redaction_known=REDACTION_KNOWN,
         fold_version=FOLD_VERSION,
         known=", ".join(f"'{each}'" for each in EVENT_TYPES),

@@ -65,11 +65,13 @@ class _Stream:
     def __init__(self, cursor: Any) -> None:
         self._cursor = cursor
         self._rows: deque[Row] = deque()
+        self._ended = False
 
     async def project(self) -> str | None:
         """Whose row is next."""
-        if not self._rows:
+        if not self._rows and not self._ended:
             self._rows.extend(await self._cursor.fetchmany(PAGE))
+            self._ended = not self._rows
         return self._rows[0][0] if self._rows else None
 
     async def skip(self, project_id: str) -> None:

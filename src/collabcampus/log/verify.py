@@ -68,17 +68,22 @@ class _Audit:
         projects, self._progress.events = (await _rows(first, _COUNTED))[0]
         kept = await _kept(first)
         partitions = [part for (part,) in await _rows(first, checks.PARTITIONS)]
-        self._waiting.extend([*checks.log_checks(partitions), *map(checks.table_check, kept)])
+        # The longest first, so that nobody waits for one at the end.
+        self._waiting.extend([*map(checks.table_check, kept), *checks.log_checks(partitions)])
         self._progress.checks = len(self._waiting)
         try:
             async with asyncio.TaskGroup() as group:
-                for each in self._connections:
+                group.create_task(self._fold(first, kept))
+                for each in self._connections[1:]:
                     group.create_task(self._work(each))
         except* psycopg.Error as errors:
             raise errors.exceptions[0] from None
-        self._step("fold")
-        self._findings += await fold_all(first, kept, self._folded)
         return Audited(projects, self._progress.events, self._findings)
+
+    async def _fold(self, connection: Connection, kept: list[str]) -> None:
+        """Fold, while the others check in SQL, and then help them."""
+        self._findings += await fold_all(connection, kept, self._folded)
+        await self._work(connection)
 
     async def _work(self, connection: Connection) -> None:
         """Take one check after another, with whoever else does."""
@@ -87,14 +92,14 @@ class _Audit:
             self._step(check.name)
             self._findings += await _found(connection, check)
             self._progress.checked += 1
-        self._step("")
+            self._step(check.name)
 
     def _folded(self, events: int) -> None:
         self._progress.folded += events
         self._step("fold")
 
     def _step(self, name: str) -> None:
-        self._progress.step = name or self._progress.step
+        self._progress.step = name
         self._told(self._progress)
 
 
