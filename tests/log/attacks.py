@@ -186,7 +186,8 @@ def unlock(owner: Owner) -> None:
 def _statements(query: str) -> Attack:
     def attack(owner: Owner, victim: Victim, random: Random) -> None:
         n = random.randrange(1, victim.head)
-        types = [each for each in EVENT_TYPES if each != _type(owner, victim, n)]
+        known = _type(owner, victim, n)
+        types = [each for each in EVENT_TYPES if each != known]
         values = {"p": victim.project_id, "n": n, "head": victim.head, "whole": victim.whole}
         for each in query.split(";"):
             owner.execute(each.encode(), {**values, "type": random.choice(types)})
