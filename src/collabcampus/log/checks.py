@@ -15,10 +15,13 @@ REDACTION_KNOWN = "false"
 """In SQL: whether it is recorded why event `e` has no salt any more. A redaction alone takes an event's salt."""
 
 PARTITIONS = """
-    SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
-    WHERE i.inhparent = 'events'::regclass ORDER BY c.relname
+    WITH part AS (
+        SELECT c.relname, has_table_privilege(c.oid, 'SELECT') AS readable
+        FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid WHERE i.inhparent = 'events'::regclass)
+    SELECT relname FROM part WHERE (SELECT bool_and(readable) FROM part)
+    UNION ALL SELECT 'events' WHERE (SELECT bool_and(readable) FROM part) IS NOT TRUE
 """
-"""The tables that the log is in."""
+"""The tables to read the log from: those that it is in, or, for who may not read them by themselves, the whole."""
 KEPT = "SELECT name FROM projections WHERE touched_by <> '{}' ORDER BY name"
 """The read models that have a table."""
 
