@@ -39,6 +39,12 @@ class History(Struct):
         """The last position."""
         return self.second.decided[-1].position if self.second.decided else self.second.base
 
+    @property
+    def before(self) -> list[int]:
+        """The positions at which a command ended, but the last one."""
+        decided = [*self.first.decided, *self.second.decided]
+        return [each.position for each in decided if each.position < self.head]
+
 
 def histories(number: int, seeded: int) -> Iterator[History]:
     """As many; the same seed gives the same."""

@@ -91,7 +91,7 @@ def plant(conninfo: str, made: Sequence[History], random: Random) -> dict[str, K
         for nth, each in enumerate(made):
             kind = planted[each.project_id] = None if nth % LEFT_ALONE == 0 else next(turns)
             if kind:
-                kind.attack(owner, Victim(each.project_id, each.head, each.between.head), random)
+                kind.attack(owner, Victim(each.project_id, each.head, random.choice(each.before)), random)
     return planted
 
 
