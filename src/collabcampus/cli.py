@@ -13,12 +13,13 @@ from collabcampus import demo as demo_data
 from collabcampus import settings as config
 from collabcampus import settings_manual, supervisor
 from collabcampus.keys_cli import key_commands
-from collabcampus.log import verify
+from collabcampus.log import redaction, verify
 from collabcampus.log.migrate import migrate
 from collabcampus.log_cli import log_commands
 from collabcampus.people_cli import token_commands, user_commands
 from collabcampus.production import require_production
 from collabcampus.rebuild_cli import rebuild_command
+from collabcampus.redact_cli import redact_command
 from collabcampus.replay_cli import replay
 from collabcampus.reports_cli import report_command
 from collabcampus.terminal import DOES_NOT_HOLD, MISUSE, Data, Json, Url, fail, run, settings_of, stderr
@@ -35,6 +36,7 @@ cli.add_typer(token_commands, name="token")
 cli.add_typer(key_commands, name="keys")
 cli.command()(replay)
 cli.command(name="rebuild")(rebuild_command)
+cli.command(name="redact")(redact_command)
 cli.add_typer(log_commands)
 cli.command(name="report")(report_command)
 
@@ -87,10 +89,14 @@ def audit_command(data: Data = None, database_url: Url = None, as_json: Json = F
             with stderr.status("auditing"):
                 async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
                     findings = await verify.audit(connection)
+                    redacted = await redaction.count(connection)
         if as_json:
-            typer.echo(msgspec.json.encode({"holds": not findings, "findings": findings}).decode())
+            found = {"holds": not findings, "findings": findings, "redacted": redacted}
+            typer.echo(msgspec.json.encode(found).decode())
         else:
             typer.echo("\n".join(f"{each.project_id} {each.check}: {each.what}" for each in findings) or "it holds")
+            if redacted:
+                typer.echo(f"{redacted} events redacted")
         if findings:
             raise typer.Exit(DOES_NOT_HOLD)
 
