@@ -42,13 +42,13 @@ BEGIN
         USING ERRCODE = 'CC001', HINT = 'Append a new event instead.';
 END $$;
 
-CREATE FUNCTION refuse_forgetting() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION refuse_unsaying() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'the log is immutable: % on %', TG_OP, TG_TABLE_NAME USING ERRCODE = 'CC001';
 END $$;
 CREATE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON redactions
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_forgetting();
-CREATE TRIGGER immutable_row BEFORE UPDATE OR DELETE ON redactions FOR EACH ROW EXECUTE FUNCTION refuse_forgetting();
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_unsaying();
+CREATE TRIGGER immutable_row BEFORE UPDATE OR DELETE ON redactions FOR EACH ROW EXECUTE FUNCTION refuse_unsaying();
 ALTER TABLE redactions ENABLE ALWAYS TRIGGER immutable;
 ALTER TABLE redactions ENABLE ALWAYS TRIGGER immutable_row;
 

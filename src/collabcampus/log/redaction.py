@@ -1,7 +1,7 @@
 """Redaction: people's words are taken out of the log for good, while its chain of hashes still holds.
 
-What an event says is replaced, and so is the same wherever it stands again in the history of the same thing: a task with
-its comments and its checklist, a message, the project itself. A project's read models are made anew in the same
+What an event says is replaced, and so is the same wherever it stands again in the history of the same thing: a task
+with its comments and its checklist, a message, the project itself. A project's read models are made anew in the same
 transaction, and every node is told to look again. The SQL (`schema/023_erasure.sql`) says how the log lets it happen.
 
 It works as the database's owner: the server's role cannot do any of this.
