@@ -74,6 +74,8 @@ def _tell(found: verify.Audited, *, as_json: bool) -> None:
         typer.echo(msgspec.json.encode({"holds": not found.findings, **msgspec.to_builtins(found)}).decode())
     else:
         typer.echo("\n".join(map(str, found.findings)) or "it holds")
+        if found.redacted:
+            typer.echo(f"{found.redacted} events redacted")
     if found.findings:
         raise typer.Exit(DOES_NOT_HOLD)
 

@@ -49,6 +49,14 @@ TOOLS = """
         PERFORM pg_temp.put_head(p);
     END $$;
 
+    CREATE FUNCTION pg_temp.redacted(p uuid, n bigint) RETURNS void LANGUAGE plpgsql AS $$
+    DECLARE
+        words text := (SELECT pg_temp.forged(data)::text FROM events WHERE project_id = p AND position = n);
+    BEGIN
+        CALL redact(p, n, words, 'as it ought to be done');
+        CALL show_redacted(p);
+    END $$;
+
     CREATE FUNCTION pg_temp.settle(p uuid) RETURNS void LANGUAGE plpgsql AS $$
     DECLARE
         kept text;
@@ -115,6 +123,13 @@ UNCHAINED = {
         VALUES (%(p)s, gen_random_uuid(), gen_random_uuid(), '', %(head)s, 1, now())""",
     "the feed's order": """
         UPDATE commands SET xid = '1' WHERE project_id = %(p)s AND position = %(head)s AND events > 0""",
+    "a redaction unsaid": f"UPDATE events SET data = pg_temp.forged(data), salt = NULL {_THIS}",
+    "a redaction said alone": """
+        INSERT INTO redactions SELECT project_id, position, 1, %(head)s, now(), 'me', 'for no reason', digest
+        FROM events WHERE project_id = %(p)s AND position = %(n)s""",
+    "a redaction forgotten": "SELECT pg_temp.redacted(%(p)s, %(n)s); DELETE FROM redactions WHERE project_id = %(p)s",
+    "a redacted event edited": f"SELECT pg_temp.redacted(%(p)s, %(n)s);"
+    f"UPDATE events SET data = pg_temp.forged(data) {_THIS}",
     "no task in the directory": "DELETE FROM directory WHERE project_id = %(p)s",
     "a task in another project": f"UPDATE directory SET project_id = '{ELSEWHERE}' WHERE project_id = %(p)s",
 }
@@ -178,9 +193,14 @@ def kinds() -> list[Kind]:
 def unlock(owner: Owner) -> None:
     """Switch off what keeps the log from being edited."""
     parts = [part for (part,) in owner.execute(checks.PARTITIONS)]
-    for part in ("events", *parts):
+    for part in ("events", "redactions", *parts):
         owner.execute(sql.SQL("ALTER TABLE {} DISABLE TRIGGER USER").format(sql.Identifier(part)))
     owner.execute(TOOLS)
+
+
+def redact(owner: Owner, victim: Victim, random: Random) -> None:
+    """What is no attack."""
+    owner.execute("SELECT pg_temp.redacted(%s, %s)", (victim.project_id, random.randrange(1, victim.head)))
 
 
 def _statements(query: str) -> Attack:

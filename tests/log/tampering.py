@@ -16,11 +16,13 @@ from collabcampus.evidence.taking import Evidence, take
 from collabcampus.log import verify
 from collabcampus.log.checks import Finding
 from collabcampus.log.database import Connection, Database
-from log.attacks import ELSEWHERE, Kind, Victim, kinds, unlock
+from log.attacks import ELSEWHERE, Kind, Victim, kinds, redact, unlock
 from log.seeded import History, append_all, histories
 
 LEFT_ALONE = 5
 """One project of so many is not attacked."""
+REDACTED = 0.5
+"""The share of those in which an event is redacted, as it may be."""
 
 
 class Tried(Struct):
@@ -90,8 +92,11 @@ def plant(conninfo: str, made: Sequence[History], random: Random) -> dict[str, K
         unlock(owner)
         for nth, each in enumerate(made):
             kind = planted[each.project_id] = None if nth % LEFT_ALONE == 0 else next(turns)
+            victim = Victim(each.project_id, each.head, random.choice(each.before))
             if kind:
-                kind.attack(owner, Victim(each.project_id, each.head, random.choice(each.before)), random)
+                kind.attack(owner, victim, random)
+            elif random.random() < REDACTED:
+                redact(owner, victim, random)
     return planted
 
 

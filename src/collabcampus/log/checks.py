@@ -11,9 +11,6 @@ from msgspec import Struct
 from collabcampus.domain.events import EVENT_TYPES
 from collabcampus.domain.project import FOLD_VERSION
 
-REDACTION_KNOWN = "false"
-"""In SQL: whether it is recorded why event `e` has no salt any more. A redaction alone takes an event's salt."""
-
 PARTITIONS = """
     WITH part AS (
         SELECT c.relname, has_table_privilege(c.oid, 'SELECT') AS readable
@@ -42,11 +39,12 @@ class Finding(Struct, frozen=True, rename="camel"):
 
 
 class Audited(Struct, frozen=True, rename="camel"):
-    """What an audit looked at, and what does not hold."""
+    """What an audit looked at, what does not hold, and how many of the events are redacted, which is no damage."""
 
     projects: int
     events: int
     findings: list[Finding]
+    redacted: int = 0
 
 
 class Progress(Struct):
@@ -96,11 +94,10 @@ _CHAIN = """
                    || timestamptz_send(e.at) || e.digest
                    || int4send(octet_length(e.type)) || convert_to(e.type, 'UTF8') || convert_to(e.key, 'UTF8')
                ) AS leaf,
-               e.digest <> sha256(e.salt || convert_to(e.data::text, 'UTF8')) AS edited,
-               e.salt IS NULL AND NOT {redaction_known} AS unsalted
+               e.digest <> sha256(e.salt || convert_to(e.data::text, 'UTF8')) AS edited
         FROM {part} AS e),
     linked AS (
-        SELECT project_id, position, edited, unsalted,
+        SELECT project_id, position, edited,
                position <> coalesce(lag(position) OVER w, 0) + 1 AS stray,
                hash <> sha256(coalesce(lag(hash) OVER w, genesis()) || leaf) AS broken
         FROM e WINDOW w AS (PARTITION BY project_id ORDER BY position)),
@@ -108,11 +105,11 @@ _CHAIN = """
         SELECT project_id, position, 'position ' || position || CASE
                    WHEN stray THEN ' does not come after a position 1 less'
                    WHEN broken THEN ' has not the hash of its envelope, digest and predecessor'
-                   WHEN edited THEN ' has other data than its digest is of'
-                   ELSE ' has no salt, and no redaction is recorded' END AS what
-        FROM linked WHERE stray OR broken OR edited OR unsalted)
+                   ELSE ' has other data than its digest is of' END AS what
+        FROM linked WHERE stray OR broken OR edited)
     SELECT project_id, {first_position} FROM differing GROUP BY project_id
 """
+"""Of what was redacted, whose salt is gone, `redaction.UNACCOUNTED` tells."""
 
 _HEADS = """
     WITH counted AS (
@@ -213,7 +210,6 @@ def _filled(template: str, **values: str) -> str:
     return template.format(
         first_position=_told("position"),
         first_key=_told("key"),
-        redaction_known=REDACTION_KNOWN,
         fold_version=FOLD_VERSION,
         known=", ".join(f"'{each}'" for each in EVENT_TYPES),
         **values,

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from collabcampus.log import checks
+from collabcampus.log import checks, redaction
 from collabcampus.log.checks import Audited as Audited
 from collabcampus.log.checks import Check
 from collabcampus.log.checks import Finding as Finding
@@ -70,6 +70,7 @@ class _Audit:
         partitions = [part for (part,) in await _rows(first, checks.PARTITIONS)]
         # The longest first, so that nobody waits for one at the end.
         self._waiting.extend([*map(checks.table_check, kept), *checks.log_checks(partitions)])
+        self._waiting.append(Check("redactions", redaction.UNACCOUNTED))
         self._progress.checks = len(self._waiting)
         try:
             async with asyncio.TaskGroup() as group:
@@ -78,7 +79,7 @@ class _Audit:
                     group.create_task(self._work(each))
         except* psycopg.Error as errors:
             raise errors.exceptions[0] from None
-        return Audited(projects, self._progress.events, self._findings)
+        return Audited(projects, self._progress.events, self._findings, await redaction.count(first))
 
     async def _fold(self, connection: Connection, kept: list[str]) -> None:
         """Fold, while the others check in SQL, and then help them."""

@@ -209,7 +209,8 @@ class ConnectError(_Told, frozen=True):
 
 
 class Resync(_Told, frozen=True):
-    """This client fell behind and was told nothing more since this position: join again from what it has."""
+    """Join again from what one has: this client fell behind and was told nothing more since this position, or words
+    were taken out of the history up to it."""
 
     project_id: Id
     position: Position

@@ -1,0 +1,107 @@
+-- Erasure: the words of an event are taken out of the log for good. What the hash chain runs over, the salted digest of
+-- what was stored, stays: so the chain holds, and nothing tells what the words were. A redaction is itself written down,
+-- with the SHA-256 of what stands there now.
+
+CREATE TABLE redactions (
+    project_id uuid NOT NULL,
+    position bigint NOT NULL,
+    nth integer NOT NULL,
+    head bigint NOT NULL,
+    redacted_at timestamptz(3) NOT NULL,
+    by text NOT NULL,
+    reason text NOT NULL,
+    sha256 bytea NOT NULL,
+    PRIMARY KEY (project_id, position, nth)
+);
+COMMENT ON COLUMN redactions.nth IS 'counts those of one event: the last one tells what stands there';
+COMMENT ON COLUMN redactions.head IS 'where the project was: who holds a position up to here may hold the words';
+COMMENT ON COLUMN redactions.by IS 'who was logged in to the database';
+COMMENT ON COLUMN redactions.sha256 IS 'of the data that took the place of the old';
+GRANT SELECT ON redactions TO collabcampus_app;
+
+-- As before, but for `redact`: it alone announces an event, and only that event's data and salt may change, to what its
+-- redaction says.
+CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    announced text := coalesce(current_setting('collabcampus.redacting', true), '');
+BEGIN
+    IF TG_OP = 'UPDATE' AND announced <> '' THEN
+        IF TG_LEVEL = 'STATEMENT' THEN
+            RETURN NULL;
+        END IF;
+        IF announced = OLD.project_id || ':' || OLD.position AND NEW.salt IS NULL
+            AND (OLD.project_id, OLD.position, OLD.type, OLD.key, OLD.actor, OLD.command_id, OLD.at, OLD.digest, OLD.hash)
+              = (NEW.project_id, NEW.position, NEW.type, NEW.key, NEW.actor, NEW.command_id, NEW.at, NEW.digest, NEW.hash)
+            AND sha256(convert_to(NEW.data::text, 'UTF8')) = (
+                SELECT r.sha256 FROM redactions AS r WHERE r.project_id = OLD.project_id AND r.position = OLD.position
+                ORDER BY r.nth DESC LIMIT 1) THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION 'the log is immutable: % on %', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'CC001', HINT = 'Append a new event instead.';
+END $$;
+
+CREATE FUNCTION refuse_unsaying() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the log is immutable: % on %', TG_OP, TG_TABLE_NAME USING ERRCODE = 'CC001';
+END $$;
+CREATE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON redactions
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_unsaying();
+CREATE TRIGGER immutable_row BEFORE UPDATE OR DELETE ON redactions FOR EACH ROW EXECUTE FUNCTION refuse_unsaying();
+ALTER TABLE redactions ENABLE ALWAYS TRIGGER immutable;
+ALTER TABLE redactions ENABLE ALWAYS TRIGGER immutable_row;
+
+-- One event: `replacement` takes the place of its data, its salt is forgotten, and so is the digest of the command that
+-- made it, by which its words could be guessed. The caller holds the project's head.
+CREATE PROCEDURE redact(project uuid, place bigint, replacement text, why text) LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+DECLARE
+    made_by uuid;
+BEGIN
+    INSERT INTO redactions (project_id, position, nth, head, redacted_at, by, reason, sha256)
+    SELECT project, place, 1 + (SELECT count(*) FROM redactions AS r WHERE r.project_id = project AND r.position = place),
+           h.position, clock_timestamp(), session_user, why, sha256(convert_to(replacement, 'UTF8'))
+    FROM heads AS h WHERE h.project_id = project;
+    PERFORM set_config('collabcampus.redacting', project || ':' || place, true);
+    UPDATE events AS e SET data = replacement::json, salt = NULL WHERE e.project_id = project AND e.position = place
+    RETURNING e.command_id INTO STRICT made_by;
+    PERFORM set_config('collabcampus.redacting', '', true);
+    UPDATE commands AS c SET digest = sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
+    WHERE c.project_id = project AND c.command_id = made_by;
+END $$;
+REVOKE ALL ON PROCEDURE redact FROM PUBLIC;
+
+-- A project's part of every read model, made anew from the log, and its stored state dropped; nodes are told.
+CREATE PROCEDURE show_redacted(project uuid) LANGUAGE plpgsql AS $$
+DECLARE
+    kept text;
+BEGIN
+    FOR kept IN SELECT p.name FROM projections AS p WHERE p.touched_by <> '{}' ORDER BY p.name LOOP
+        EXECUTE format('DELETE FROM %I WHERE project_id = $1', kept) USING project;
+        EXECUTE format('INSERT INTO %1$I (project_id, key, position, since, row)
+                        SELECT project_id, key, position, since, row FROM %2$I WHERE project_id = $1',
+                       kept, kept || '_from_log') USING project;
+    END LOOP;
+    DELETE FROM snapshots AS s WHERE s.project_id = project;
+    PERFORM pg_notify('collabcampus_redactions', project::text);
+END $$;
+REVOKE ALL ON PROCEDURE show_redacted FROM PUBLIC;
+
+-- A state that was folded before a redaction is not stored after it: it says how many redactions it knows of.
+ALTER TABLE snapshots ADD COLUMN redactions bigint NOT NULL DEFAULT 0;
+
+CREATE FUNCTION hold_snapshot(project uuid) RETURNS bigint LANGUAGE sql IMMUTABLE
+RETURN hashtextextended(project::text, 23);
+
+CREATE FUNCTION refuse_unredacted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+    -- Before the next statement looks: a redaction that is under way has the other half of this lock.
+    PERFORM pg_advisory_xact_lock_shared(hold_snapshot(NEW.project_id));
+    IF NEW.redactions <> (SELECT count(*) FROM redactions AS r WHERE r.project_id = NEW.project_id) THEN
+        RETURN NULL;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER unredacted BEFORE INSERT OR UPDATE ON snapshots FOR EACH ROW EXECUTE FUNCTION refuse_unredacted();
