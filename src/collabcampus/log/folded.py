@@ -22,13 +22,15 @@ PAGE = 2_000
 """Rows that come from the server at once."""
 
 _EVENTS = """
-    SELECT project_id::text, position, key, actor::text, command_id::text, rfc3339(at), type, data::text
-    FROM events ORDER BY project_id, position
+    SELECT project_id::text, position, key, actor::text, command_id::text,
+           to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), type, data::text
+    FROM events AS e ORDER BY e.project_id, e.position
 """
-_OF_THE_STATE = "SELECT project_id::text, key, row::text FROM {} ORDER BY project_id"
-_OF_EACH_EVENT = "SELECT project_id::text, position, key, row::text FROM {} ORDER BY project_id, position"
+"""Of the time as `rfc3339` has it: PostgreSQL would not inline that."""
+_OF_THE_STATE = "SELECT project_id::text, key, row::text FROM {} AS t ORDER BY t.project_id"
+_OF_EACH_EVENT = "SELECT project_id::text, position, key, row::text FROM {} AS t ORDER BY t.project_id, t.position"
 _SNAPSHOTS = """
-    SELECT project_id::text, position, state FROM snapshots WHERE fold_version = {} ORDER BY project_id
+    SELECT project_id::text, position, state FROM snapshots AS s WHERE fold_version = {} ORDER BY s.project_id
 """
 
 Row = tuple[Any, ...]
