@@ -1,18 +1,22 @@
 """`collabcampus checkpoint` and what the audit makes of it, beside a server that takes checkpoints itself."""
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
 import typer
 
-from collabcampus.evidence_cli import against_checkpoints, checkpoint_command
+from collabcampus.evidence_cli import against_checkpoints, checkpoint_command, prove_command
 from collabcampus.settings import load
 from running import Person, Server
 from test_cli import run
 
+VERIFY = Path(__file__).parents[1] / "scripts" / "verify_proof.py"
 WAITS_WITHIN_S = 30
 
 
@@ -36,6 +40,11 @@ def test_a_server_takes_checkpoints_and_the_audit_finds_what_was_cut(database_ur
     done = json.loads(told.stdout)
     assert Path(done["file"]).parent == data / "checkpoints"
     assert done["publicKey"] == (data / "evidence.key.pub").read_text().strip()
+    proof = data / "proof.json"
+    proof.write_text(run("prove", project_id, "2", "--to", done["file"], "--database-url", database_url).stdout)
+    command = [sys.executable, VERIFY, proof, data / "evidence.key.pub"]
+    proved = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (proved.returncode, json.loads(proved.stdout)["position"]) == (0, 2), proved.stderr
 
     with psycopg.connect(database_url, autocommit=True) as owner:
         cut(owner)
@@ -49,7 +58,9 @@ def test_a_server_takes_checkpoints_and_the_audit_finds_what_was_cut(database_ur
 async def test_what_cannot_be_checked_is_misuse(database_url: str, tmp_path: Path) -> None:
     with pytest.raises(typer.Exit) as refused:
         checkpoint_command(data=tmp_path, database_url=database_url)
-    assert refused.value.exit_code == 2
+    with pytest.raises(typer.Exit) as unclear:
+        prove_command(UUID(int=1), data=tmp_path, database_url=database_url)
+    assert (refused.value.exit_code, unclear.value.exit_code) == (2, 2)
     assert list(tmp_path.iterdir()) == []
 
     key = tmp_path / "key.pub"
