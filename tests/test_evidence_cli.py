@@ -1,17 +1,20 @@
 """`collabcampus checkpoint` and what the audit makes of it, beside a server that takes checkpoints itself."""
 
 import json
+import os
+import subprocess
 import time
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
 import typer
 
-from collabcampus.evidence_cli import against_checkpoints, checkpoint_command
+from collabcampus.evidence_cli import against_checkpoints, checkpoint_command, prove_command
 from collabcampus.settings import load
-from running import Person, Server
-from test_cli import run
+from running import COLLABCAMPUS, Person, Server
+from test_documents import ROOT, blocks
 
 WAITS_WITHIN_S = 30
 
@@ -31,25 +34,28 @@ def test_a_server_takes_checkpoints_and_the_audit_finds_what_was_cut(database_ur
         ann.task(project_id, "Dig")
         wait_for_one(data / "checkpoints")
         ann.task(project_id, "Sow")
-    told = run("checkpoint", "--json", "--database-url", database_url)
-    assert told.returncode == 0, told.stderr
-    done = json.loads(told.stdout)
-    assert Path(done["file"]).parent == data / "checkpoints"
-    assert done["publicKey"] == (data / "evidence.key.pub").read_text().strip()
+    proving, auditing = blocks("docs/evidence.md", "sh")
+    proved = shell(proving, data, DATABASE_URL=database_url, PROJECT=project_id)
+    assert proved.returncode == 0, proved.stderr
+    said, proof = proved.stdout.splitlines()
+    assert Path(said.split()[-1]).parent == data / "checkpoints", "which is the newest, whoever took it"
+    assert json.loads(proof)["position"] == 2
 
     with psycopg.connect(database_url, autocommit=True) as owner:
         cut(owner)
-    audited = run("audit", "--json", "--database-url", database_url)
+    audited = shell(auditing, data, DATABASE_URL=database_url)
     assert audited.returncode == 1
-    found = {each["what"] for each in json.loads(audited.stdout)["findings"] if "checkpoint" in each["check"]}
-    assert found == {"position 4 is gone"}
+    told = {line.partition("Z: ")[2] for line in audited.stdout.splitlines() if " checkpoint " in line}
+    assert told == {"position 4 is gone"}
 
 
 @pytest.mark.anyio
 async def test_what_cannot_be_checked_is_misuse(database_url: str, tmp_path: Path) -> None:
     with pytest.raises(typer.Exit) as refused:
         checkpoint_command(data=tmp_path, database_url=database_url)
-    assert refused.value.exit_code == 2
+    with pytest.raises(typer.Exit) as unclear:
+        prove_command(UUID(int=1), data=tmp_path, database_url=database_url)
+    assert (refused.value.exit_code, unclear.value.exit_code) == (2, 2)
     assert list(tmp_path.iterdir()) == []
 
     key = tmp_path / "key.pub"
@@ -59,6 +65,14 @@ async def test_what_cannot_be_checked_is_misuse(database_url: str, tmp_path: Pat
         with pytest.raises(typer.Exit) as bad:
             await against_checkpoints(connection, load({}), tmp_path, key)
     assert bad.value.exit_code == 2
+
+
+def shell(shown: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """What the page shows, done in the data folder."""
+    path = f"{COLLABCAMPUS.parent}{os.pathsep}{os.environ['PATH']}"
+    command = ["sh", "-eu", "-c", shown.replace("scripts/", f"{ROOT}/scripts/")]
+    environment = {**os.environ, "PATH": path, **environ}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=folder, env=environment)
 
 
 def cut(owner: psycopg.Connection) -> None:

@@ -163,7 +163,7 @@ def no_list(file: Path) -> None:
 
 def renamed(file: Path) -> None:
     for suffix in (".leaves", ".checkpoint"):
-        file.with_suffix(suffix).rename(file.with_name("20200101T000000.000Z" + suffix))
+        file.with_suffix(suffix).rename(file.with_name("20990101T000000.000Z" + suffix))
 
 
 def no_text(file: Path) -> None:
@@ -195,14 +195,28 @@ async def test_a_checkpoint_that_is_not_what_was_written_is_found(
     ]  # fmt: skip
     assert await found(owner, evidence) == []
     for damage in damages:
-        file = evidence.checkpoints / f"{three[1]}.checkpoint"
+        # The last, so that no later one tells of it.
+        file = evidence.checkpoints / f"{three[2]}.checkpoint"
         kept = {each: each.read_bytes() for each in evidence.checkpoints.iterdir()}
         damage(file)
-        assert [each.project_id for each in await found(owner, evidence)][:1] == [NO_PROJECT], damage.__name__
+        assert [each.project_id for each in await found(owner, evidence)] == [NO_PROJECT], damage.__name__
         for each in evidence.checkpoints.iterdir():
             each.unlink()
         for each, content in kept.items():
             each.write_bytes(content)
+
+
+async def test_every_checkpoint_tells_of_what_came_up_to_it(
+    owner: Connection, evidence: Evidence, three: list[str]
+) -> None:
+    await unlock(owner)
+    await owner.execute("DELETE FROM events WHERE position > 4")
+    findings = await found(owner, evidence)
+
+    assert [(each.check, each.what) for each in findings] == [
+        (f"checkpoint {three[1]}", "position 5 is gone"),
+        (f"checkpoint {three[2]}", "position 6 is gone"),
+    ]
 
 
 async def test_one_taken_out_of_the_middle_is_missed_and_the_oldest_may_be_put_elsewhere(

@@ -37,6 +37,10 @@ def test_a_note_that_is_changed_anywhere_does_not_open() -> None:
             opened(changed, [KEY.public])
         with pytest.raises(BadNote):
             opened(note[:nth], [KEY.public])
+    for last in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/":
+        if note[-3] != last:  # some of these are the same bytes
+            with pytest.raises(BadNote):
+                opened(f"{note[:-3]}{last}=\n", [KEY.public])
     for wrong in (PrivateKey("collabcampus/1", bytes(32)), PrivateKey("collabcampus/2", KEY.raw)):
         with pytest.raises(BadNote):
             opened(note, [wrong.public])

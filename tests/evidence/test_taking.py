@@ -3,7 +3,9 @@
 import asyncio
 from pathlib import Path
 
+import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from collabcampus.app import fresh_id
 from collabcampus.evidence.taking import LOCK, Evidence, evidence_of, keeping, take
@@ -41,6 +43,26 @@ async def test_a_checkpoint_has_each_projects_head_and_waits_its_turn(database: 
 
     assert name
     assert [(each.project_id, each.position) for each in evidence.folder.leaves(name)] == [(first, 1), (second, 2)]
+
+
+@pytest.mark.anyio
+async def test_a_log_that_is_not_what_was_signed_last_is_told_of_at_once(database: Database, tmp_path: Path) -> None:
+    evidence, project_id = Evidence(tmp_path, tmp_path / "key"), fresh_id()
+    await write(database, begun(project_id))
+    async with await psycopg.AsyncConnection.connect(database.conninfo, autocommit=True) as owner:
+        await take(owner, evidence, NOW)
+        for table in ("events", *(f"events_{number}" for number in range(8))):
+            await owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER".encode())
+        with capture_logs() as before:
+            await write(database, writes(project_id, 1, said()))
+            await take(owner, evidence, NOW)
+        await owner.execute("DELETE FROM events WHERE position = 2")
+        await owner.execute("UPDATE heads SET (position, hash) = (SELECT position, hash FROM events)")
+        with capture_logs() as after:
+            await take(owner, evidence, NOW)
+
+    assert before == []
+    assert [(each["event"], each["some"]) for each in after] == [("log_is_not_what_was_signed", [project_id])]
 
 
 @pytest.mark.anyio

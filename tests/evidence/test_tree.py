@@ -41,6 +41,16 @@ def test_every_leafs_path_leads_to_the_root_from_its_place_alone() -> None:
                 assert not leads(root, hashed, other, size, path)
 
 
+def test_the_sides_say_how_a_path_is_hashed() -> None:
+    for size in SIZES:
+        hashes = leaves(size)
+        for index, hashed in enumerate(hashes):
+            for side, sibling in zip(tree.sides(index, size), tree.path(hashes, index), strict=True):
+                pair = sibling + hashed if side == "left" else hashed + sibling
+                hashed = hashlib.sha256(b"\x01" + pair).digest()
+            assert hashed == tree.root(hashes)
+
+
 def test_a_path_that_is_changed_cut_or_longer_leads_nowhere() -> None:
     hashes = leaves(13)
     root, path = tree.root(hashes), tree.path(hashes, 5)

@@ -42,7 +42,7 @@ async def against(connection: Connection, folder: Folder, keys: Sequence[PublicK
         if nth and previous and checkpoint.previous != previous:
             findings.append(Finding(f"checkpoint {name}", NO_PROJECT, "it does not follow the one before it"))
         previous = digest(note)
-        findings += await _differing(
+        findings += await differing(
             connection, name, [each for each in leaves if checked.get(each.project_id) != each]
         )
         checked.update((each.project_id, each) for each in leaves)
@@ -61,8 +61,8 @@ def _read(folder: Folder, name: str, keys: Iterable[PublicKey]) -> tuple[Checkpo
     return checkpoint, leaves, note
 
 
-async def _differing(connection: Connection, name: str, leaves: Sequence[Leaf]) -> list[Finding]:
-    """Where the log has not what the leaves say."""
+async def differing(connection: Connection, name: str, leaves: Sequence[Leaf]) -> list[Finding]:
+    """Where the log has not what the leaves of this checkpoint say."""
     values = [each.project_id for each in leaves], [each.position for each in leaves], [each.hash for each in leaves]
     rows = await (await connection.execute(_DIFFERING.encode(), values)).fetchall()
     return [

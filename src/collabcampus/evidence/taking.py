@@ -10,7 +10,8 @@ import structlog
 from msgspec import Struct
 
 from collabcampus.domain.errors import Busy
-from collabcampus.evidence.checkpoint import Leaf
+from collabcampus.evidence.against import differing
+from collabcampus.evidence.checkpoint import Leaf, Malformed
 from collabcampus.evidence.folder import Folder
 from collabcampus.evidence.signing import signing_key
 from collabcampus.log.database import Connection, Database
@@ -19,6 +20,9 @@ from collabcampus.settings import Settings
 LOCK = 4_200_600_122
 LOOKS_EACH_S = 10.0
 """How often a node looks whether one is due; what it looks at is the folder alone."""
+NAMED = 10
+"""Projects that a warning names."""
+_logger = structlog.get_logger(__name__)
 _HEADS = "SELECT project_id::text, position, hash FROM heads WHERE position > 0 ORDER BY project_id"
 
 
@@ -79,7 +83,7 @@ async def _keep_taking(database: Database, evidence: Evidence, each_s: int, now:
         except Busy:
             pass
         except Exception:
-            structlog.get_logger(__name__).exception("checkpoint_failed")
+            _logger.exception("checkpoint_failed")
         await asyncio.sleep(pause)
 
 
@@ -96,8 +100,19 @@ async def _take_in_turn(database: Database, evidence: Evidence, each_s: int, now
 async def _taken(connection: Connection, evidence: Evidence, now: str) -> str | None:
     rows = await (await connection.execute(_HEADS)).fetchall()
     leaves = [Leaf(project_id, position, bytes(hashed)) for project_id, position, hashed in rows]
+    await _warn(connection, evidence.folder)
     key = await asyncio.to_thread(signing_key, evidence.key)
     return await asyncio.to_thread(evidence.folder.add, leaves, key, now)
+
+
+async def _warn(connection: Connection, folder: Folder) -> None:
+    """That the log is not what was signed last is known at once, and not when somebody audits."""
+    for name in (await asyncio.to_thread(folder.names))[-1:]:
+        with suppress(Malformed):
+            lost = await differing(connection, name, await asyncio.to_thread(folder.leaves, name))
+            if lost:
+                some = [each.project_id for each in lost[:NAMED]]
+                _logger.error("log_is_not_what_was_signed", checkpoint=name, projects=len(lost), some=some)
 
 
 def _is_due(evidence: Evidence, each_s: int, now: str) -> bool:

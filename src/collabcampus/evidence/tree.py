@@ -5,7 +5,7 @@ is, which is the tree that the RFC defines by halves.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 
 class NotIncluded(Exception):
@@ -33,6 +33,14 @@ def path(hashes: Iterable[bytes], index: int) -> list[bytes]:
             siblings.append(level[sibling])
         level, index = _above(level), index // 2
     return siblings
+
+
+def sides(index: int, size: int) -> Iterator[str]:
+    """On which side each sibling of `path` is, `left` or `right`."""
+    while size > 1:
+        if index ^ 1 < size:
+            yield "left" if index % 2 else "right"
+        index, size = index // 2, (size + 1) // 2
 
 
 def root_of(hashed: bytes, index: int, size: int, siblings: Sequence[bytes]) -> bytes:
