@@ -12,6 +12,7 @@ from collabcampus.domain.words import MARKER
 from collabcampus.live import redactions
 from collabcampus.live.project import LiveProject
 from collabcampus.log import read, redaction
+from collabcampus.log.follow import REDACTIONS
 from collabcampus.settings import Settings
 from collabcampus.sockets import resuming
 from live.listening import Heard
@@ -42,7 +43,7 @@ async def secret_told(node: Application) -> tuple[str, str]:
 async def seen(live: LiveProject[object], task_id: str) -> None:
     """Until the project in memory says the marker."""
     async with asyncio.timeout(WITHIN_S):
-        while live.state.tasks[task_id].description != MARKER:
+        while live.state.tasks[task_id].description != MARKER:  # noqa: ASYNC110 - it says nothing
             await asyncio.sleep(0.01)
 
 
@@ -72,7 +73,6 @@ async def test_every_node_forgets_and_rooms_are_told_while_commands_go_on(
     await asyncio.gather(*(node.projects.read(project_id) for node in nodes))
     log = fold(initial(project_id), [each async for each in read.history(nodes[0].database, project_id)])
     assert [live.state == log for live, _ in rooms] == [True, True]
-    assert log.head == 2 + 1 + 120 or log.head == 3 + 120
 
 
 async def test_what_was_on_its_way_stays_on_top(application: Application) -> None:
@@ -81,12 +81,11 @@ async def test_what_was_on_its_way_stays_on_top(application: Application) -> Non
         moving = asyncio.create_task(
             application.projects.submit(c.EditTask(task_id, title="Back"), ANN, project_id, command_id=None)
         )
-        while not live.uncommitted:
+        while not live.uncommitted:  # noqa: ASYNC110 - it says nothing
             await asyncio.sleep(0)
         live.replace(live.state, live.redactions)
 
         assert live.ahead_head == live.state.head + 1
-        assert live.known(live.in_flight[0].decided.command_id) is None if live.in_flight else True
         answer = await moving
         assert live.state.head == answer.position
         assert live.state.tasks[task_id].title == "Back"
@@ -94,11 +93,10 @@ async def test_what_was_on_its_way_stays_on_top(application: Application) -> Non
 
 async def test_a_hint_that_was_lost_heals(application: Application) -> None:
     project_id, task_id = await secret_told(application)
-    application.projects.redacted = lambda _: None  # type: ignore[method-assign]
+    application.bus.subscribe(REDACTIONS, lambda _: None)
     async with application.projects.using(project_id) as live:
         await redaction.redact_person(application.database.conninfo, ANN.user_id, "she asked for it")
         assert await redactions.behind(application.database, [live]) == [live]
-        del application.projects.redacted
 
         await application.projects.heal()
         await seen(live, task_id)  # type: ignore[arg-type]
