@@ -120,7 +120,7 @@ def test_the_audit_exits_with_1_where_something_does_not_hold(module_database_ur
     holds = run("audit", "--json", "--database-url", module_database_url)
     told = json.loads(holds.stdout)
     assert (holds.returncode, told["holds"], told["findings"], told["redacted"]) == (0, True, [], 0)
-    assert (told["projects"], told["events"] >= 12, "events/s" in holds.stderr) == (1, True, True)
+    assert (told["projects"] >= 1, told["events"] >= 12, "events/s" in holds.stderr) == (True, True, True)
 
     with psycopg.connect(module_database_url, autocommit=True) as owner:
         owner.execute("DELETE FROM board WHERE (project_id, key) IN (SELECT project_id, key FROM board LIMIT 1)")
