@@ -21,6 +21,7 @@ LOCK = 4_200_600_122
 LOOKS_EACH_S = 10.0
 """How often a node looks whether one is due; what it looks at is the folder alone."""
 AFTER_FAILURE_S = 60.0
+CANCEL_AGAIN_S = 0.1
 NAMED = 10
 """Projects that a warning names."""
 _logger = structlog.get_logger(__name__)
@@ -69,9 +70,9 @@ async def keeping(database: Database, settings: Settings, now: Callable[[], str]
     try:
         yield
     finally:
-        keeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeper
+        while not keeper.done():  # Python 3.11 loses a cancellation that comes as a wait is over
+            keeper.cancel()
+            await asyncio.wait((keeper,), timeout=CANCEL_AGAIN_S)
 
 
 async def _keep_taking(database: Database, evidence: Evidence, each_s: int, now: Callable[[], str]) -> None:
