@@ -16,7 +16,7 @@ import httpx
 import psycopg
 import pytest
 
-from collabcampus.evidence.checkpoint import digest, parse
+from collabcampus.evidence.checkpoint import parse
 from collabcampus.evidence.folder import Folder
 from collabcampus.evidence.signing import opened, public_file, public_keys
 from collabcampus.evidence.taking import LOCK
@@ -370,5 +370,5 @@ def test_workers_take_checkpoints_and_one_of_them_each(
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))  # nobody writes meanwhile
         notes = [evidence.note(each) for each in evidence.names()]
     keys = public_keys(public_file(checkpoints.parent / "key"))
-    followed = [parse(opened(each, keys)).previous for each in notes]
-    assert followed == [None, *map(digest, notes[:-1])]
+    taken = [parse(opened(each, keys)) for each in notes]
+    assert [each.previous for each in taken] == [None, *(each.digest for each in taken[:-1])]
