@@ -16,7 +16,7 @@ from collabcampus.settings import load
 from running import COLLABCAMPUS, Person, Server
 from test_documents import ROOT, blocks
 
-WAITS_WITHIN_S = 30
+WAITS_WITHIN_S, POLL_S = 30, 0.02
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_server_takes_checkpoints_and_the_audit_finds_what_was_cut(database_url: str, data: Path) -> None:
-    with Server("--database-url", database_url, "--workers", "2", COLLABCAMPUS_CHECKPOINT_EACH="1") as server:
+    with Server("--database-url", database_url, COLLABCAMPUS_CHECKPOINT_EACH="1") as server:
         ann = Person(server.url, "Ann")
         project_id = ann.project()
         ann.task(project_id, "Dig")
@@ -92,4 +92,4 @@ def wait_for_one(folder: Path) -> None:
     ends = time.monotonic() + WAITS_WITHIN_S
     while not list(folder.glob("*.checkpoint")):
         assert time.monotonic() < ends
-        time.sleep(0.02)
+        time.sleep(POLL_S)

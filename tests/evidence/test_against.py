@@ -219,6 +219,15 @@ async def test_every_checkpoint_tells_of_what_came_up_to_it(
     ]
 
 
+async def test_a_witness_may_sign_a_checkpoint_later(owner: Connection, evidence: Evidence, three: list[str]) -> None:
+    file = evidence.checkpoints / f"{three[0]}.checkpoint"
+    text = file.read_text().partition("\n\n")[0] + "\n"
+    signature = PrivateKey("witness.example", bytes(32)).sign(text).removeprefix(text + "\n")
+    replace(file, file.read_text() + signature)
+
+    assert await found(owner, evidence) == []
+
+
 async def test_one_taken_out_of_the_middle_is_missed_and_the_oldest_may_be_put_elsewhere(
     owner: Connection, evidence: Evidence, three: list[str]
 ) -> None:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from collabcampus.app import fresh_id
-from collabcampus.evidence.checkpoint import Leaf, digest, parse
-from collabcampus.evidence.folder import Folder
+from collabcampus.evidence.checkpoint import Leaf, parse
+from collabcampus.evidence.folder import Folder, unsigned
 from collabcampus.evidence.signing import PrivateKey, opened
 
 KEY = PrivateKey("collabcampus/1", bytes(32))
@@ -29,7 +29,7 @@ def test_each_follows_the_one_before_it_and_never_goes_back_in_time(tmp_path: Pa
     first, note = folder.names()[0], folder.note(second)
     assert folder.names() == [first, second]
     assert folder.leaves(first) == leaves
-    assert parse(opened(note, [KEY.public])).previous == digest(folder.note(first))
+    assert parse(opened(note, [KEY.public])).previous == parse(unsigned(folder.note(first))).digest
     assert folder.newest() == parse(opened(note, [KEY.public]))
 
 

@@ -8,7 +8,7 @@ log that was cut, a database of long ago.
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from collabcampus.evidence.checkpoint import Checkpoint, Leaf, Malformed, digest, parse
+from collabcampus.evidence.checkpoint import Checkpoint, Leaf, Malformed, parse
 from collabcampus.evidence.folder import Folder, name_of
 from collabcampus.evidence.signing import BadNote, PublicKey, opened
 from collabcampus.log.checks import NO_PROJECT, Finding
@@ -33,7 +33,7 @@ async def against(connection: Connection, folder: Folder, keys: Sequence[PublicK
         return [Finding("checkpoints", NO_PROJECT, f"there is none in {folder.path}")]
     for nth, name in enumerate(names):
         try:
-            checkpoint, leaves, note = await asyncio.to_thread(_read, folder, name, keys)
+            checkpoint, leaves = await asyncio.to_thread(_read, folder, name, keys)
         except (Malformed, BadNote) as error:
             findings.append(Finding(f"checkpoint {name}", NO_PROJECT, str(error)))
             previous = None
@@ -41,7 +41,7 @@ async def against(connection: Connection, folder: Folder, keys: Sequence[PublicK
         # The first of a folder may follow one that was put elsewhere.
         if nth and previous and checkpoint.previous != previous:
             findings.append(Finding(f"checkpoint {name}", NO_PROJECT, "it does not follow the one before it"))
-        previous = digest(note)
+        previous = checkpoint.digest
         findings += await differing(
             connection, name, [each for each in leaves if checked.get(each.project_id) != each]
         )
@@ -49,16 +49,15 @@ async def against(connection: Connection, folder: Folder, keys: Sequence[PublicK
     return findings
 
 
-def _read(folder: Folder, name: str, keys: Iterable[PublicKey]) -> tuple[Checkpoint, list[Leaf], str]:
+def _read(folder: Folder, name: str, keys: Iterable[PublicKey]) -> tuple[Checkpoint, list[Leaf]]:
     """Malformed or BadNote where it is not what was written."""
-    note = folder.note(name)
-    checkpoint = parse(opened(note, keys))
+    checkpoint = parse(opened(folder.note(name), keys))
     if name_of(checkpoint.time) != name:
         raise Malformed("it has another name than its time")
     leaves = folder.leaves(name)
     if not checkpoint.covers(leaves):
         raise Malformed("the list beside it is not what was signed")
-    return checkpoint, leaves, note
+    return checkpoint, leaves
 
 
 async def differing(connection: Connection, name: str, leaves: Sequence[Leaf]) -> list[Finding]:

@@ -4,7 +4,7 @@
     2                                   how many projects
     zq3vJdU…=                           the root of the tree
     time 2026-11-27T15:00:00.000Z       when, by the clock of the server
-    previous 9cKq…=                     the SHA-256 of the note before this one; the first has no such line
+    previous 9cKq…=                     the SHA-256 of the text before this one; the first has no such line
 
 A leaf is the project's id (16 bytes), its position (8 bytes, big-endian) and its head's hash (32 bytes), by id. The
 leaves are listed beside it, so that it can be told which project is not what it was.
@@ -66,14 +66,14 @@ class Checkpoint(Struct, frozen=True):
         head = f"{self.origin}\n{self.size}\n{b64encode(self.root).decode()}\ntime {self.time}\n"
         return head + (f"previous {b64encode(self.previous).decode()}\n" if self.previous else "")
 
+    @property
+    def digest(self) -> bytes:
+        """What the next checkpoint has as `previous`: of its text alone, since others may sign it later."""
+        return hashlib.sha256(self.text().encode()).digest()
+
     def covers(self, leaves: Sequence[Leaf]) -> bool:
         """Whether these are the leaves it was made of."""
         return self.size == len(leaves) and self.root == tree.root(each.hashed for each in leaves)
-
-
-def digest(note: str) -> bytes:
-    """What the next checkpoint has as `previous`."""
-    return hashlib.sha256(note.encode()).digest()
 
 
 def parse(text: str) -> Checkpoint:

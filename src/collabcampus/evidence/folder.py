@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from collabcampus.evidence import tree
-from collabcampus.evidence.checkpoint import Checkpoint, Leaf, Malformed, digest, parse, parse_leaves
+from collabcampus.evidence.checkpoint import Checkpoint, Leaf, Malformed, parse, parse_leaves
 from collabcampus.evidence.files import write_new
 from collabcampus.evidence.signing import PrivateKey
 
@@ -49,7 +49,7 @@ class Folder:
         if not (leaves or names) or (newest and (newest.size, newest.root) == (len(leaves), root)):
             return None
         time = max(now, _after(newest.time)) if newest else now
-        previous = digest(self.note(names[-1])) if names else None
+        previous = newest.digest if newest else None
         note = key.sign(Checkpoint(key.name, len(leaves), root, time, previous).text())
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         # The list first: one without a checkpoint says nothing, a checkpoint without its list would be damaged.

@@ -20,6 +20,8 @@ from collabcampus.settings import Settings
 LOCK = 4_200_600_122
 LOOKS_EACH_S = 10.0
 """How often a node looks whether one is due; what it looks at is the folder alone."""
+AFTER_FAILURE_S = 60.0
+CANCEL_AGAIN_S = 0.1
 NAMED = 10
 """Projects that a warning names."""
 _logger = structlog.get_logger(__name__)
@@ -68,9 +70,9 @@ async def keeping(database: Database, settings: Settings, now: Callable[[], str]
     try:
         yield
     finally:
-        keeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeper
+        while not keeper.done():  # Python 3.11 loses a cancellation that comes as a wait is over
+            keeper.cancel()
+            await asyncio.wait((keeper,), timeout=CANCEL_AGAIN_S)
 
 
 async def _keep_taking(database: Database, evidence: Evidence, each_s: int, now: Callable[[], str]) -> None:
@@ -78,12 +80,14 @@ async def _keep_taking(database: Database, evidence: Evidence, each_s: int, now:
     while True:
         pause = min(each_s, LOOKS_EACH_S)
         try:
-            if _is_due(evidence, each_s, now()) and await _take_in_turn(database, evidence, each_s, now):
+            due = await asyncio.to_thread(_is_due, evidence, each_s, now())
+            if due and await _take_in_turn(database, evidence, each_s, now):
                 pause = each_s
         except Busy:
             pass
         except Exception:
             _logger.exception("checkpoint_failed")
+            pause = min(each_s, AFTER_FAILURE_S)
         await asyncio.sleep(pause)
 
 
