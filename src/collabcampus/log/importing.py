@@ -57,6 +57,7 @@ _DIRECTORY = """
     INSERT INTO directory (id, project_id) SELECT n.id, %s::uuid FROM unnest(%s::uuid[]) AS n(id) ORDER BY n.id
     ON CONFLICT DO NOTHING
 """
+_PURGED = "SELECT true FROM purged WHERE project_id = %s"
 _TAKEN = "SELECT id FROM directory WHERE id = ANY (%s::uuid[]) AND project_id <> %s"
 _PERSON = """
     INSERT INTO accounts (user_id, name, email, password_hash) VALUES (%s, %s, %s, '') ON CONFLICT DO NOTHING
@@ -65,6 +66,10 @@ _PERSON = """
 
 class HistoryDiffers(Exception):
     """The project is in the log with another history."""
+
+
+class Purged(HistoryDiffers):
+    """The project was purged here, for good."""
 
 
 class IdTaken(Exception):
@@ -145,6 +150,8 @@ class _Taking:
             await self._connection.execute("ROLLBACK")
 
     async def _begin(self, project: lines.Project) -> None:
+        if await (await self._connection.execute(_PURGED, (project.project_id,))).fetchone():
+            raise Purged(f"project {project.project_id} was purged here: its id is spent")
         while not await self._locked(project.project_id):  # noqa: ASYNC110 - another's lock tells nobody when it goes
             await asyncio.sleep(LOCKED_AGAIN_S)
         self._project = project

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from collabcampus.domain.events import EVENT_TYPES
-from collabcampus.log import redaction
+from collabcampus.log import purging, redaction
 from collabcampus.log.database import Connection
 
 _POSITIONS = """
@@ -66,6 +66,7 @@ async def check_all(connection: Connection) -> list[Finding]:
     findings += await _check(connection, "chain", _CHAIN)
     findings += await _check(connection, "types", _TYPES, list(EVENT_TYPES))
     findings += await _check(connection, "redactions", redaction.UNACCOUNTED)
+    findings += await _check(connection, "purged", purging.RISEN)
     names = await (await connection.execute(_NAMES)).fetchall()
     for (name,) in names:
         findings += await _check(connection, f"projection {name}", _TABLE.format(name, KEPT).replace("%%", "%"))
