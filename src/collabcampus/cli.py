@@ -19,6 +19,7 @@ from collabcampus.log.migrate import migrate
 from collabcampus.log_cli import log_commands
 from collabcampus.people_cli import token_commands, user_commands
 from collabcampus.production import require_production
+from collabcampus.purge_cli import purge_command
 from collabcampus.rebuild_cli import rebuild_command
 from collabcampus.redact_cli import redact_command
 from collabcampus.replay_cli import replay
@@ -39,6 +40,7 @@ cli.command()(replay)
 cli.command(name="rebuild")(rebuild_command)
 cli.command(name="audit")(audit_command)
 cli.command(name="redact")(redact_command)
+cli.command(name="purge")(purge_command)
 cli.add_typer(log_commands)
 cli.command(name="report")(report_command)
 cli.add_typer(evidence_commands)

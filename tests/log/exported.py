@@ -16,7 +16,7 @@ from conftest import TEMPLATE
 from domain.test_events import STORED
 from log.writing import Command, begun, said, write, writes
 
-TABLES = ("heads", "events", "directory")
+TABLES = ("heads", "events", "directory", "redactions")
 PROJECTIONS = "SELECT name FROM projections WHERE touched_by <> '{}' ORDER BY name"
 ANSWERS = "SELECT project_id, command_id, actor, digest, position, events, at FROM commands ORDER BY 1, 2"
 FEED = "SELECT project_id, position, events FROM feed ORDER BY 1, 2"

@@ -1,5 +1,7 @@
 """Words are gone from every table for good, and the log's chain, the fold and the read models still agree."""
 
+from pathlib import Path
+
 import psycopg
 import pytest
 
@@ -9,7 +11,11 @@ from collabcampus.domain.project import fold, initial
 from collabcampus.domain.words import MARKER
 from collabcampus.log import read, rebuild, redaction, snapshots, verify
 from collabcampus.log.database import Connection, Database
+from collabcampus.log.export import export
+from collabcampus.log.importing import import_file
+from collabcampus.log.verified import Damaged, batches
 from log.agreement import disagreements
+from log.exported import elsewhere, held
 from log.writing import Command, begun, said, write, writes
 from strategies import PEOPLE
 
@@ -202,7 +208,7 @@ async def test_a_state_from_before_is_not_stored_after(database: Database) -> No
     await redaction.redact(database.conninfo, project_id, [at["comment"]], "a promise")
     await snapshots.store(database, project_id, old.head, snapshots.encode(old))
 
-    assert known == {}
+    assert known == {project_id: read.UNREDACTED}
     assert await snapshots.load(database, project_id) is None
     now = (await read.redactions(database, [project_id]))[project_id]
     assert now == read.Redactions(6, old.head)
@@ -237,3 +243,25 @@ async def test_a_place_that_says_nothing_is_refused_and_nothing_is_done(database
 
     async with database.connection() as connection:
         assert await redaction.count(connection) == 0
+
+
+async def test_an_export_brings_redactions_along_to_the_bit_and_none_can_be_left_out(
+    database: Database, cluster: str, tmp_path: Path
+) -> None:
+    project_id, at = await told_in_many_ways(database)
+    await redaction.redact(database.conninfo, project_id, [at["comment"]], 'a "promise"')
+    await redaction.redact_person(database.conninfo, ANN, "she asked for it")
+    exported = tmp_path / "log"
+    footer = await export(database.conninfo, exported)
+
+    with elsewhere(cluster) as other:
+        await import_file(other, exported)
+        await export(other, tmp_path / "again")
+        assert held(other) == held(database.conninfo)
+        assert (tmp_path / "again").read_bytes() == exported.read_bytes()
+    assert footer.redactions == 10
+    lines = exported.read_bytes().splitlines(keepends=True)
+    without = [each for each in lines if not each.startswith(b'{"line":"redaction","position":4')]
+    exported.write_bytes(b"".join(without))
+    with pytest.raises(Damaged, match="position 4 was changed and no redaction says so"):
+        list(batches(exported))

@@ -193,7 +193,10 @@ class Projects(Generic[F]):
     async def project_for(self, command: c.Command, actor: Actor, command_id: str | None) -> str:
         """The project of a command that names none. ProjectNotFound or TaskNotFound where none can be."""
         if isinstance(command, c.CreateProject | c.ForkProject):
-            return new_project_id(actor, command_id) if command_id else self._fresh_id()
+            made = new_project_id(actor, command_id) if command_id else self._fresh_id()
+            if command_id and await read.purged(self._database, made):
+                raise errors.ProjectNotFound
+            return made
         if isinstance(command, c.TaskCommand):
             return await self.project_of(command.task_id)
         raise errors.InvalidPayload(reason="projectId is expected")
@@ -351,7 +354,7 @@ class Projects(Generic[F]):
         # else it is our own commit whose answer is under way, or another's that will refuse it as moved
 
     def redacted(self, project_id: str) -> None:
-        """Words were taken out of this project's log: what is in memory of it is made anew."""
+        """Words were taken out of this project's log, or all of it: what is in memory of it is made anew."""
         live = self._live.get(project_id)
         if live and live.idle:
             del self._live[project_id]

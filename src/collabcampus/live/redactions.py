@@ -1,4 +1,5 @@
-"""What a node does when words were taken out of a project's log: it folds it anew, and its clients look again."""
+"""What a node does when words were taken out of a project's log, or all of it was purged: it folds it anew, and its
+clients look again; or it forgets it."""
 
 from collections.abc import Collection
 from functools import partial
@@ -12,11 +13,11 @@ from collabcampus.log.database import Database
 
 
 async def behind(database: Database, live: Collection[LiveProject[Any]]) -> list[LiveProject[Any]]:
-    """Which of these were folded before a redaction."""
+    """Which of these were folded before a redaction, or are no more."""
     if not live:
         return []
     known = await read.redactions(database, [each.project_id for each in live])
-    return [each for each in live if each.loaded and known.get(each.project_id, read.UNREDACTED) != each.redactions]
+    return [each for each in live if each.state.head and known.get(each.project_id) != each.redactions]
 
 
 async def look_again(database: Database, live: LiveProject[Any]) -> None:
@@ -24,7 +25,11 @@ async def look_again(database: Database, live: LiveProject[Any]) -> None:
     await live.refreshed(partial(history.catch_up, database, live))  # whoever loads it has read the old or the new
     if not await behind(database, [live]):
         return
-    redactions = (await read.redactions(database, [live.project_id]))[live.project_id]
+    redactions = (await read.redactions(database, [live.project_id])).get(live.project_id)
+    if redactions is None:
+        live.replace(initial(live.project_id), read.UNREDACTED)
+        live.room.close("removed")
+        return
     state = initial(live.project_id)
     while state.head < (head := live.state.head):
         await _fold(database, state, head)

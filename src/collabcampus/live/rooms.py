@@ -196,6 +196,10 @@ class Room(Generic[F]):
         if self._listeners:
             self.tell(self._frames.resync(self.project_id, position))
 
+    def close(self, reason: str) -> None:
+        """Send everybody out."""
+        self._expel(list(self._listeners), reason)
+
     def tell(self, frame: F, but: str | None = None) -> None:
         """Send one frame to everybody, or everybody but one person."""
         if but is not None:

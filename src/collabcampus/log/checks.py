@@ -172,7 +172,8 @@ _DIRECTORY = """
                CASE WHEN d.id IS NULL THEN 'task ' || m.key || ' is not in the directory'
                     ELSE 'the directory has a task ' || d.id || ' that was never made here' END AS what
         FROM made AS m FULL JOIN directory AS d ON d.project_id = m.project_id AND d.id::text = m.key
-        WHERE d.id IS NULL OR m.key IS NULL)
+        WHERE d.id IS NULL
+            OR m.key IS NULL AND NOT EXISTS (SELECT FROM purged AS p WHERE p.project_id = d.project_id))
     SELECT project_id, {first_key} FROM differing GROUP BY project_id
 """
 

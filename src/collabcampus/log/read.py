@@ -75,13 +75,18 @@ async def heads(database: Database, project_ids: list[str]) -> dict[str, int]:
 
 
 async def redactions(database: Database, project_ids: list[str]) -> dict[str, Redactions]:
-    """Those of these projects that words were taken out of."""
+    """Those of each of these projects that there is."""
     rows = await database.fetch(
-        "SELECT project_id, count(*), max(head) FROM redactions "
-        "WHERE project_id = ANY(%s::uuid[]) GROUP BY project_id",
+        "SELECT h.project_id, count(r.head), coalesce(max(r.head), 0) FROM heads AS h "
+        "LEFT JOIN redactions AS r USING (project_id) WHERE h.project_id = ANY(%s::uuid[]) GROUP BY h.project_id",
         project_ids,
     )
     return {project_id: Redactions(count, head) for project_id, count, head in rows}
+
+
+async def purged(database: Database, project_id: str) -> bool:
+    """Whether this was a project's id, and is spent."""
+    return bool(await database.fetch("SELECT FROM purged WHERE project_id = %s", project_id))
 
 
 async def answered(database: Database, project_id: str, command_ids: Sequence[str]) -> dict[str, Answered]:

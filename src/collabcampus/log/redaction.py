@@ -93,7 +93,7 @@ async def redact(conninfo: str, project_id: str, positions: Sequence[int], reaso
     not there or says nothing; RebuildRefused while read models are rebuilt."""
     async with alone(conninfo, wait=False) as connection:
         places, said = await _redact(connection, project_id, _Chosen(positions), reason)
-        await _vacuum(connection)
+        await vacuum(connection)
         return Redacted(places, await _elsewhere(connection, said))
 
 
@@ -106,7 +106,7 @@ async def redact_person(conninfo: str, user_id: str, reason: str) -> Redacted:
         for (project_id,) in await rows.fetchall():
             places, _ = await _redact(connection, str(project_id), _Chosen(person=user_id), reason)
             done.redacted += places
-        await _vacuum(connection)
+        await vacuum(connection)
     return done
 
 
@@ -124,7 +124,7 @@ async def _redact(
         await connection.execute("SELECT pg_advisory_xact_lock(hold_snapshot(%s))", (project_id,))
         if not await (await connection.execute(_HEAD, (project_id,))).fetchone():
             raise NotRedacted(f"there is no project {project_id}")
-        await _clear_unfinished(connection)
+        await clear_unfinished(connection)
         rows = await _rows(connection, project_id, chosen)
         _require(chosen, rows)
         said: defaultdict[str, set[str]] = defaultdict(set)
@@ -171,13 +171,13 @@ def _decoded(row: _Row) -> dict[str, Any]:
     return decoded
 
 
-async def _clear_unfinished(connection: Connection) -> None:
+async def clear_unfinished(connection: Connection) -> None:
     """What a killed rebuild left holds the words as well; nobody is at it, since we hold its lock."""
     for (name,) in await (await connection.execute("SELECT name FROM rebuilds")).fetchall():
         await connection.execute("CALL rebuild_abandon(%s)", (name,))
 
 
-async def _vacuum(connection: Connection) -> None:
+async def vacuum(connection: Connection) -> None:
     """Free what dead rows held, and forget samples of them that the planner keeps."""
     names = await (await connection.execute("SELECT name FROM projections WHERE touched_by <> '{}'")).fetchall()
     tables = ", ".join(["events", "commands", "snapshots", *(name for (name,) in names)])

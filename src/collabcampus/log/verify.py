@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from collabcampus.log import checks, redaction
+from collabcampus.log import checks, purging, redaction
 from collabcampus.log.checks import Audited as Audited
 from collabcampus.log.checks import Check
 from collabcampus.log.checks import Finding as Finding
@@ -70,7 +70,7 @@ class _Audit:
         partitions = [part for (part,) in await _rows(first, checks.PARTITIONS)]
         # The longest first, so that nobody waits for one at the end.
         self._waiting.extend([*map(checks.table_check, kept), *checks.log_checks(partitions)])
-        self._waiting.append(Check("redactions", redaction.UNACCOUNTED))
+        self._waiting += [Check("redactions", redaction.UNACCOUNTED), Check("purged", purging.RISEN)]
         self._progress.checks = len(self._waiting)
         try:
             async with asyncio.TaskGroup() as group:

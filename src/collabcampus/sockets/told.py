@@ -209,8 +209,7 @@ class ConnectError(_Told, frozen=True):
 
 
 class Resync(_Told, frozen=True):
-    """Join again from what one has: this client fell behind and was told nothing more since this position, or words
-    were taken out of the history up to it."""
+    """Join again from what one has: not all since this position was told, or words were taken out up to it."""
 
     project_id: Id
     position: Position
