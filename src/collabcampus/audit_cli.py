@@ -76,6 +76,8 @@ def _tell(found: verify.Audited, *, as_json: bool) -> None:
         typer.echo("\n".join(map(str, found.findings)) or "it holds")
         if found.redacted:
             typer.echo(f"{found.redacted} events redacted")
+        if found.purged:
+            typer.echo(f"{found.purged} projects purged")
     if found.findings:
         raise typer.Exit(DOES_NOT_HOLD)
 

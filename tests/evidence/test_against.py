@@ -132,6 +132,21 @@ async def test_a_database_put_back_to_an_older_copy_of_it_is_found(
         server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(copy)))
 
 
+async def test_what_was_purged_is_gone_with_a_receipt_and_another_receipt_will_not_do(
+    database: Database, owner: Connection, evidence: Evidence
+) -> None:
+    project_id = await told(database)
+    name = await taken(owner, evidence)
+    await owner.execute("CALL purge(%s)", (project_id,))
+
+    assert await found(owner, evidence) == []
+    assert (await verify.audit_whole(owner)).purged == 1
+    for trigger in ("immutable", "immutable_row"):
+        await owner.execute(f"ALTER TABLE purged DISABLE TRIGGER {trigger}".encode())
+    await owner.execute("UPDATE purged SET hash = sha256(hash)")
+    assert await found(owner, evidence) == [verify.Finding(f"checkpoint {name}", project_id, "position 4 is gone")]
+
+
 def cut_note(file: Path) -> None:
     replace(file, file.read_text()[:-30])
 

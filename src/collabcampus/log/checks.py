@@ -39,12 +39,14 @@ class Finding(Struct, frozen=True, rename="camel"):
 
 
 class Audited(Struct, frozen=True, rename="camel"):
-    """What an audit looked at, what does not hold, and how many of the events are redacted, which is no damage."""
+    """What an audit looked at, what does not hold, and what is no damage: how many of the events are redacted, and how
+    many projects purged."""
 
     projects: int
     events: int
     findings: list[Finding]
     redacted: int = 0
+    purged: int = 0
 
 
 class Progress(Struct):

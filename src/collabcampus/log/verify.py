@@ -79,7 +79,9 @@ class _Audit:
                     group.create_task(self._work(each))
         except* psycopg.Error as errors:
             raise errors.exceptions[0] from None
-        return Audited(projects, self._progress.events, self._findings, await redaction.count(first))
+        ((purged,),) = await _rows(first, "SELECT count(*) FROM purged")
+        redacted = await redaction.count(first)
+        return Audited(projects, self._progress.events, self._findings, redacted, purged)
 
     async def _fold(self, connection: Connection, kept: list[str]) -> None:
         """Fold, while the others check in SQL, and then help them."""
