@@ -39,8 +39,8 @@ class Finding(Struct, frozen=True, rename="camel"):
 
 
 class Audited(Struct, frozen=True, rename="camel"):
-    """What an audit looked at, what does not hold, and what is no damage: how many of the events are redacted, and how
-    many projects purged."""
+    """What an audit looked at, what does not hold, and what is no damage: how many events are redacted, and how many
+    projects were purged."""
 
     projects: int
     events: int
