@@ -118,13 +118,15 @@ def test_a_person_added_can_sign_in(server: Server, module_database_url: str) ->
 def test_the_audit_exits_with_1_where_something_does_not_hold(module_database_url: str) -> None:
     assert run("demo", "--database-url", module_database_url).returncode == 0
     holds = run("audit", "--json", "--database-url", module_database_url)
-    assert (holds.returncode, json.loads(holds.stdout)) == (0, {"holds": True, "findings": []})
+    told = json.loads(holds.stdout)
+    assert (holds.returncode, told["holds"], told["findings"], told["redacted"]) == (0, True, [], 0)
+    assert (told["projects"] >= 1, told["events"] >= 12, "events/s" in holds.stderr) == (True, True, True)
 
     with psycopg.connect(module_database_url, autocommit=True) as owner:
         owner.execute("DELETE FROM board WHERE (project_id, key) IN (SELECT project_id, key FROM board LIMIT 1)")
     broken = run("audit", "--json", "--database-url", module_database_url)
     assert broken.returncode == 1
-    assert [each["check"] for each in json.loads(broken.stdout)["findings"]] == ["projection board"]
+    assert [each["check"] for each in json.loads(broken.stdout)["findings"]] == ["projection board", "fold board"]
 
     assert run("rebuild", "board", "--database-url", module_database_url).stdout == "board\n"
     assert run("audit", "--database-url", module_database_url).stdout == "it holds\n"

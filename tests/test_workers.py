@@ -13,8 +13,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
+from collabcampus.evidence.checkpoint import parse
+from collabcampus.evidence.folder import Folder
+from collabcampus.evidence.signing import opened, public_file, public_keys
+from collabcampus.evidence.taking import LOCK
 from collabcampus.live.presence import SILENT_FOR_S
 from running import COLLABCAMPUS, Person, Server
 from sockets.raw import RawPolling, RawSocket, half_asked
@@ -36,8 +41,19 @@ def campus(database_url: str) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def pair(module_database_url: str) -> Iterator[Server]:
-    with Server("--workers", "2", "--database-url", module_database_url) as running:
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the pair has them."""
+    return tmp_path_factory.mktemp("evidence") / "checkpoints"
+
+
+@pytest.fixture(scope="module")
+def pair(module_database_url: str, checkpoints: Path) -> Iterator[Server]:
+    evidence = {
+        "COLLABCAMPUS_CHECKPOINTS": str(checkpoints),
+        "COLLABCAMPUS_EVIDENCE_KEY": str(checkpoints.parent / "key"),
+        "COLLABCAMPUS_CHECKPOINT_EACH": "1",
+    }
+    with Server("--workers", "2", "--database-url", module_database_url, **evidence) as running:
         yield running
 
 
@@ -335,3 +351,24 @@ def test_no_secret_is_on_a_command_line(database_url: str) -> None:
             assert "collabcampus.worker" in shown
             assert "s" * 40 not in shown
             assert "dbname" not in shown
+
+
+def test_workers_take_checkpoints_and_one_of_them_each(
+    pair: Server, checkpoints: Path, module_database_url: str
+) -> None:
+    project_id = Person(pair.url, "Alice").project()
+    evidence = Folder(checkpoints)
+
+    def covered() -> bool:
+        return any(each.project_id == project_id for name in evidence.names() for each in evidence.leaves(name))
+
+    ends = time.monotonic() + WITHIN_S
+    while not covered():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+    with psycopg.connect(module_database_url) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))  # nobody writes meanwhile
+        notes = [evidence.note(each) for each in evidence.names()]
+    keys = public_keys(public_file(checkpoints.parent / "key"))
+    taken = [parse(opened(each, keys)) for each in notes]
+    assert [each.previous for each in taken] == [None, *(each.digest for each in taken[:-1])]

@@ -42,7 +42,7 @@ from collabcampus.live.projects import Projects
 from collabcampus.live.reminders import remind
 from collabcampus.live.typists import Typists
 from collabcampus.log.database import POOL_MAX, Database
-from collabcampus.log.follow import HEADS, PostgresBus, parse_heads
+from collabcampus.log.follow import HEADS, REDACTIONS, PostgresBus, parse_heads
 from collabcampus.log.migrate import migrate
 from collabcampus.masking import MaskingFormatter, mask_secrets
 from collabcampus.settings import BODY_LIMIT, Settings
@@ -188,6 +188,7 @@ class Application:
             self.gateway.server.eio.sid_prefix = session_prefix(worker)
         self.bus: Bus = PostgresBus(self.database, self._heal)
         self.bus.subscribe(HEADS, self._heads)
+        self.bus.subscribe(REDACTIONS, self.projects.redacted)
         self.bus.subscribe(SESSIONS_CHANNEL, self.identity.sessions.heard)
         self.bus.subscribe(KEYS_CHANNEL, self.identity.keys.heard)
         self.heads = Heads(self.projects.rooms, settings.head_each)

@@ -5,23 +5,26 @@ from functools import partial
 from typing import Annotated
 
 import msgspec
-import psycopg
 import typer
 
 from collabcampus import app as root
 from collabcampus import demo as demo_data
 from collabcampus import settings as config
 from collabcampus import settings_manual, supervisor
+from collabcampus.audit_cli import audit_command
+from collabcampus.evidence.taking import keeping
+from collabcampus.evidence_cli import evidence_commands
 from collabcampus.keys_cli import key_commands
-from collabcampus.log import verify
 from collabcampus.log.migrate import migrate
 from collabcampus.log_cli import log_commands
 from collabcampus.people_cli import token_commands, user_commands
 from collabcampus.production import require_production
+from collabcampus.purge_cli import purge_command
 from collabcampus.rebuild_cli import rebuild_command
+from collabcampus.redact_cli import redact_command
 from collabcampus.replay_cli import replay
 from collabcampus.reports_cli import report_command
-from collabcampus.terminal import DOES_NOT_HOLD, MISUSE, Data, Json, Url, fail, run, settings_of, stderr
+from collabcampus.terminal import MISUSE, Data, Json, Url, fail, run, settings_of, stderr
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -35,8 +38,12 @@ cli.add_typer(token_commands, name="token")
 cli.add_typer(key_commands, name="keys")
 cli.command()(replay)
 cli.command(name="rebuild")(rebuild_command)
+cli.command(name="audit")(audit_command)
+cli.command(name="redact")(redact_command)
+cli.command(name="purge")(purge_command)
 cli.add_typer(log_commands)
 cli.command(name="report")(report_command)
+cli.add_typer(evidence_commands)
 
 
 @cli.command(help=settings_manual.for_help())
@@ -78,25 +85,6 @@ def migrate_command(data: Data = None, database_url: Url = None, as_json: Json =
     run(work)
 
 
-@cli.command(name="audit")
-def audit_command(data: Data = None, database_url: Url = None, as_json: Json = False) -> None:
-    """Check the log against itself and every read model against the log; exit 1 where something differs."""
-
-    async def work() -> None:
-        async with root.postgres(settings_of(data=data, database_url=database_url)) as conninfo:
-            with stderr.status("auditing"):
-                async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
-                    findings = await verify.audit(connection)
-        if as_json:
-            typer.echo(msgspec.json.encode({"holds": not findings, "findings": findings}).decode())
-        else:
-            typer.echo("\n".join(f"{each.project_id} {each.check}: {each.what}" for each in findings) or "it holds")
-        if findings:
-            raise typer.Exit(DOES_NOT_HOLD)
-
-    run(work)
-
-
 @cli.command()
 def demo(
     users: Annotated[int, typer.Option(min=1, max=10_000, help="How many people.")] = 3,
@@ -133,7 +121,7 @@ def main() -> None:
 
 
 async def _serve(settings: config.Settings, with_demo: bool) -> None:
-    async with root.running(settings) as application:
+    async with root.running(settings) as application, keeping(application.database, settings, root.now):
         demo_project = await _demo(application, with_demo)
         await root.serve(application, partial(_tell_ready, demo_project))
 

@@ -154,6 +154,19 @@ class Settings(Struct, frozen=True):
         bool,
         Meta(description="Find people by addresses alone that they have verified; in production true unless set"),
     ] = False
+    checkpoints: Annotated[
+        Path | None,
+        Meta(
+            description="Folder of the log's signed checkpoints; in the data folder, or none beside a PostgreSQL of "
+            "yours, unless set"
+        ),
+    ] = None
+    checkpoint_each: Annotated[
+        int, Meta(ge=0, le=LARGEST_LIMIT, description="Seconds between two of them while the server runs; 0 for none")
+    ] = 3600
+    evidence_key: Annotated[
+        Path | None, Meta(description="File of the key that signs them; evidence.key in the data folder unless set")
+    ] = None
 
     def __post_init__(self) -> None:
         if 0 < self.command_burst < LEAST_BURST:

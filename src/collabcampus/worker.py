@@ -13,6 +13,7 @@ from functools import partial
 import uvloop
 
 from collabcampus import app as root
+from collabcampus.evidence.taking import keeping
 from collabcampus.sockets.handover import Colleagues, Living
 from collabcampus.supervisor import Orders
 
@@ -40,7 +41,7 @@ async def _work(orders: Orders, report: int) -> None:
         Living(orders.living, orders.settings.workers),
     )
     application = root.Application(orders.settings, orders.conninfo, worker=orders.number, node=orders.node)
-    async with application.running():
+    async with application.running(), keeping(application.database, orders.settings, root.now):
         ready, leaving = partial(os.write, report, b"ready\n"), partial(os.close, report)
         await root.work(application, colleagues, ready=ready, leaving=leaving)
 

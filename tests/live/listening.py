@@ -35,6 +35,9 @@ class Plain:
     def head(self, project_id: str, position: int) -> object:
         return ("head", position)
 
+    def resync(self, project_id: str, position: int) -> object:
+        return ("resync", position)
+
 
 def typing(said: Typing) -> object:
     """The frame of `typing`."""

@@ -37,6 +37,9 @@ class Positions:
     def head(self, *_: object) -> list[int]:
         return []
 
+    def resync(self, *_: object) -> list[int]:
+        return []
+
 
 class Heard:
     """A listener that writes down what it hears."""

@@ -16,7 +16,7 @@ from conftest import TEMPLATE
 from domain.test_events import STORED
 from log.writing import Command, begun, said, write, writes
 
-TABLES = ("heads", "events", "directory")
+TABLES = ("heads", "events", "directory", "redactions")
 PROJECTIONS = "SELECT name FROM projections WHERE touched_by <> '{}' ORDER BY name"
 ANSWERS = "SELECT project_id, command_id, actor, digest, position, events, at FROM commands ORDER BY 1, 2"
 FEED = "SELECT project_id, position, events FROM feed ORDER BY 1, 2"
@@ -41,10 +41,11 @@ async def everything(database: Database, count: int = 3) -> list[str]:
     made = []
     for _ in range(count):
         task, project_id = fresh_id(), fresh_id()
-        # Each example but those after a task's end; a task's id is one.
-        happened = [e.decode_event(type(event).__name__, text.replace('"t"', f'"{task}"')) for event, text in STORED]
+        # Each example, of one project and one task that is made once; what ends something comes last.
+        ours = {'"p"': f'"{project_id}"', '"t"': f'"{task}"', ',"u":"a1"': ""}
+        happened = [e.decode_event(type(event).__name__, _replaced(text, ours)) for event, text in STORED]
         created = [each for each in happened if isinstance(each, e.TaskCreated)]
-        happened = [each for each in happened if each not in created[1:]]
+        happened = sorted((each for each in happened if each not in created[1:]), key=_ends)
         await write(database, begun(project_id, *happened[:3]))
         head = 4
         for each in happened[3:]:
@@ -53,6 +54,17 @@ async def everything(database: Database, count: int = 3) -> list[str]:
         await write(database, writes(project_id, head, said('zwölf \u2028 "quoted" \\ 🌱')))
         made.append(project_id)
     return sorted(made)
+
+
+def _replaced(text: str, others: dict[str, str]) -> str:
+    for old, new in others.items():
+        text = text.replace(old, new)
+    return text
+
+
+def _ends(event: e.Event) -> int:
+    name = type(event).__name__
+    return 2 if name == "TaskDeleted" else name.endswith(("Deleted", "Removed", "Revoked"))
 
 
 def held(conninfo: str) -> dict[str, Rows]:

@@ -81,7 +81,7 @@ DAMAGE: dict[str, tuple[Callable[[Text], Text], str]] = {
     "a last event less": (without_the_last_event, "ends at"),
     "a line that is none": (lambda t: [t[0], b"nonsense\n", *t[1:]], "no line of an export"),
     "no header": (lambda t: t[1:], "does not belong there"),
-    "another form": (lambda t: [lines.encode(lines.Header(2)), *t[1:]], "form 2 is not known"),
+    "another form": (lambda t: [lines.encode(lines.Header(3)), *t[1:]], "form 3 is not known"),
     "a doubled event": (lambda t: [*t[:4], t[3], *t[4:]], "does not follow"),
 }
 

@@ -77,11 +77,16 @@ class Reader(Struct, frozen=True):
     """Who reads, and which entity tags they hold already."""
 
     actor: Actor
-    held: frozenset[str]
+    held: set[str]
 
     def holds(self, position: int) -> bool:
         """Whether they have seen the project at this position."""
         return not self.held.isdisjoint({"*", f'"{position}"'})
+
+    def distrust(self, until: int) -> None:
+        """What was read up to a position may say what was taken out of the log since: it is sent anew."""
+        old = {each for each in self.held if each.strip('"').isdecimal() and int(each.strip('"')) <= until}
+        self.held.difference_update(old)
 
 
 def reader(
@@ -93,7 +98,7 @@ def reader(
 ) -> Reader:
     """The reader of this request."""
     held = (each.strip().removeprefix("W/") for each in (if_none_match or "").split(","))
-    return Reader(Actor(request.user.user_id), frozenset(held))
+    return Reader(Actor(request.user.user_id), set(held))
 
 
 def intent(

@@ -35,11 +35,12 @@ class Door:
 
         Show it before the next `await`: it moves on.
         """
-        state = await self.projects.read(project_id)
-        require_member(state, reader.actor)
-        names = await self.identity.names(state.members)
-        require_member(state, reader.actor)
-        return state, names
+        async with self.projects.using(project_id) as live:
+            require_member(live.state, reader.actor)
+            names = await self.identity.names(live.state.members)
+            require_member(live.state, reader.actor)
+            reader.distrust(live.redactions.head)
+            return live.state, names
 
     async def board(self, project_id: str, reader: Reader) -> Response[Any]:
         """The board, encoded once for each head and shared by all who are shown it."""
@@ -47,6 +48,7 @@ class Door:
             require_member(live.state, reader.actor)
             names = await self.identity.names(live.state.members)
             require_member(live.state, reader.actor)
+            reader.distrust(live.redactions.head)
             return shown(reader, live.state.head, lambda: live.board(names))
 
     async def past_board(self, project_id: str, reader: Reader, when: When) -> Response[Any]:

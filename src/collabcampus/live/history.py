@@ -35,6 +35,8 @@ _OF_PROJECT = tuple(
 async def catch_up(database: Database, live: LiveProject[Any]) -> None:
     """Read what the log has beyond the state; at first from the stored snapshot on."""
     if not live.loaded and not live.state.head:
+        known = await read.redactions(database, [live.project_id])  # before all else: what follows knows them
+        live.redactions = known.get(live.project_id, read.UNREDACTED)
         stored = await snapshots.load(database, live.project_id)
         if stored and not live.state.head:  # nobody was quicker: what a room has heard is not taken back
             live.state, live.stored_at = stored, stored.head
@@ -54,7 +56,7 @@ async def keep(database: Database, live: LiveProject[Any]) -> None:
     head = live.state.head
     if head - live.stored_at >= max(SHORTEST_TAIL, TAIL_A_TASK * len(live.state.tasks)):
         live.stored_at = head
-        await snapshots.store(database, live.project_id, head, snapshots.encode(live.state))
+        await snapshots.store(database, live.project_id, head, snapshots.encode(live.state), live.redactions.count)
 
 
 async def answer(database: Database, project_id: str, command: c.Command, known: read.Answered) -> Answer:

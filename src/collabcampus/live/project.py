@@ -19,6 +19,7 @@ from collabcampus.live import views
 from collabcampus.live.attempts import Answer, Attempt, Taken, subject_of
 from collabcampus.live.rooms import Frames, Neighbours, Room
 from collabcampus.log.append import Decided
+from collabcampus.log.read import UNREDACTED, Redactions
 
 COMMANDS_REMEMBERED = 1_000
 """commandIds of clients whose answers a project keeps at hand; older ones are found in the log."""
@@ -56,6 +57,7 @@ class LiveProject(Generic[F]):
         self.settling: asyncio.Task[None] | None = None
         self.alone = False  # a batch of this project failed: its commands go one by one
         self.shown: Sized | None = None  # what its door has encoded of it, to be used again
+        self.redactions = UNREDACTED  # those of before the state was folded
         self.newer: str | None = None  # the type of the event after the state, where it is not known here
         self._board: tuple[int, bytes] | None = None
         self._known: OrderedDict[str, Attempt] = OrderedDict()
@@ -166,6 +168,16 @@ class LiveProject(Generic[F]):
         for attempt in again:
             self.forget(attempt)
         self.settled()
+
+    def replace(self, state: Project, redactions: Redactions) -> None:
+        """Take the same state without the words that were taken out of the log; what is on its way stays on top."""
+        self.state, self.redactions = state, redactions
+        self._board = self.shown = self._ahead = None
+        self._known.clear()  # their answers hold the words
+        for taken in (*self.in_flight, *self.gathered):
+            if taken.attempt.brought:
+                self._remember(taken.attempt)
+            merge(self._current(), taken.decided.events)
 
     def refuse_overdue(self, failure: errors.Busy) -> None:
         """Refuse what waits and should have been answered by now."""

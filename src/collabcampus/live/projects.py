@@ -4,20 +4,20 @@ import asyncio
 import hashlib
 import random
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-import structlog
 from msgspec import structs
 
 from collabcampus.domain import commands as c
 from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.project import Actor, Project
-from collabcampus.live import copies, history, pasts, undoing
+from collabcampus.live import copies, history, pasts, redactions, undoing
 from collabcampus.live.attempts import Answer, Attempt, Done, Taken, creates, join, resolve, unnamed
+from collabcampus.live.background import Background
 from collabcampus.live.commit import Fate, GroupCommit
 from collabcampus.live.ids import new_project_id
 from collabcampus.live.pace import RETRY_AFTER_S
@@ -40,7 +40,6 @@ LANES = 2
 DRAIN_S = 5.0
 
 F = TypeVar("F")
-_logger = structlog.get_logger(__name__)
 
 
 class Projects(Generic[F]):
@@ -63,7 +62,7 @@ class Projects(Generic[F]):
         self._capacity, self._capacity_bytes = capacity, capacity_bytes
         self._live: OrderedDict[str, LiveProject[F]] = OrderedDict()
         self._project_of: dict[str, str] = {}
-        self._background: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self._lanes = [GroupCommit(database, self._taken_back, self._committed) for _ in range(LANES)]
         self._on_their_way = 0
         self.neighbours: Neighbours[F] | None = None
@@ -195,7 +194,10 @@ class Projects(Generic[F]):
     async def project_for(self, command: c.Command, actor: Actor, command_id: str | None) -> str:
         """The project of a command that names none. ProjectNotFound or TaskNotFound where none can be."""
         if isinstance(command, c.CreateProject | c.ForkProject):
-            return new_project_id(actor, command_id) if command_id else self._fresh_id()
+            made = new_project_id(actor, command_id) if command_id else self._fresh_id()
+            if command_id and await read.purged(self._database, made):
+                raise errors.ProjectNotFound
+            return made
         if isinstance(command, c.TaskCommand):
             return await self.project_of(command.task_id)
         raise errors.InvalidPayload(reason="projectId is expected")
@@ -239,7 +241,7 @@ class Projects(Generic[F]):
 
     def _settle_soon(self, live: LiveProject[F]) -> None:
         if live.settling is None and live.waiting:
-            live.settling = self._spawn(self._settle(live))
+            live.settling = self._background.spawn(self._settle(live))
 
     async def _settle(self, live: LiveProject[F]) -> None:
         """Carry on with what could not be decided at once: at the log's own state, in the order it was asked."""
@@ -349,12 +351,22 @@ class Projects(Generic[F]):
         if live is None or not live.loaded or live.state.head >= position:
             return
         if position > live.ahead_head:
-            self._spawn(self._refresh(live))
+            self._background.spawn(self._refresh(live))
         # else it is our own commit whose answer is under way, or another's that will refuse it as moved
+
+    def redacted(self, project_id: str) -> None:
+        """Words were taken out of this project's log, or all of it: what is in memory of it is made anew."""
+        live = self._live.get(project_id)
+        if live and live.idle:
+            del self._live[project_id]
+        elif live:
+            self._background.spawn(redactions.look_again(self._database, live))
 
     async def heal(self) -> None:
         """Compare every project in use with the log's heads, for hints that were lost; let go of idle ones."""
         self._evict(0)
+        for live in await redactions.behind(self._database, list(self._live.values())):
+            self.redacted(live.project_id)
         used = {project_id: live for project_id, live in self._live.items() if live.room}
         for live in used.values():
             await history.keep(self._database, live)
@@ -382,19 +394,4 @@ class Projects(Generic[F]):
                 break
             surplus, heavy = surplus - 1, heavy - live.weight
             del self._live[live.project_id]
-            self._spawn(history.keep(self._database, live))
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(_guarded(work))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-        return task
-
-
-async def _guarded(work: Coroutine[Any, Any, None]) -> None:
-    """Work nobody waits for: an outage heals by itself at the next tick, anything else is written down."""
-    try:
-        with suppress(errors.Busy):
-            await work
-    except Exception:
-        _logger.exception("live_project_failed")
+            self._background.spawn(history.keep(self._database, live))

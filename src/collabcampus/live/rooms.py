@@ -50,6 +50,9 @@ class Frames(Protocol[F_co]):
     def head(self, project_id: str, position: int) -> F_co:
         """The frame of `head`: the position of the last event that was told."""
 
+    def resync(self, project_id: str, position: int) -> F_co:
+        """The frame of `resync`: what was told up to a position has to be asked for again."""
+
 
 class Neighbours(Protocol[F]):
     """What a room knows of other nodes."""
@@ -187,6 +190,15 @@ class Room(Generic[F]):
         """Say how far everybody was told, if anything was: behind the frames of it, so never ahead of them."""
         if self.told and self._listeners:
             self.tell(self._frames.head(self.project_id, self.told))
+
+    def resync(self, position: int) -> None:
+        """Have everybody join again, who is at this position."""
+        if self._listeners:
+            self.tell(self._frames.resync(self.project_id, position))
+
+    def close(self, reason: str) -> None:
+        """Send everybody out."""
+        self._expel(list(self._listeners), reason)
 
     def tell(self, frame: F, but: str | None = None) -> None:
         """Send one frame to everybody, or everybody but one person."""

@@ -25,7 +25,7 @@ PROJECTS_AT_ONCE = 1_000
 Progress = Callable[[int], None]
 """Hears how many events were written since it was called last."""
 
-_TYPE = {kind: f'{{"line":"{kind}"'.encode() for kind in ("project", "event", "command", "person")}
+_TYPE = {kind: f'{{"line":"{kind}"'.encode() for kind in ("project", "event", "redaction", "command", "person")}
 
 
 class NotExported(Exception):
@@ -39,6 +39,7 @@ class Counts(Struct):
     projects: int = 0
     events: int = 0
     commands: int = 0
+    redactions: int = 0
     length: int = 0
     sha256: Any = field(default_factory=hashlib.sha256)
 
@@ -51,11 +52,13 @@ class Counts(Struct):
         self.projects += text.count(_TYPE["project"])
         self.events += text.count(_TYPE["event"])
         self.commands += text.count(_TYPE["command"])
+        self.redactions += text.count(_TYPE["redaction"])
 
     @property
     def footer(self) -> lines.Footer:
         """The last line."""
-        return lines.Footer(self.people, self.projects, self.events, self.commands, self.sha256.digest())
+        counted = self.people, self.projects, self.events, self.commands
+        return lines.Footer(*counted, self.sha256.digest(), self.redactions)
 
 
 class _Begun(Struct):

@@ -24,6 +24,7 @@ from collabcampus.domain.errors import Busy
 from collabcampus.log.database import Connection, Database
 
 HEADS = "collabcampus_heads"
+REDACTIONS = "collabcampus_redactions"
 HEARTBEAT = "collabcampus_heartbeat"
 RECONNECT_S = 0.5
 TICK_S = 5.0

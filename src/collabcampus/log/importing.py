@@ -47,10 +47,17 @@ _COMMANDS = """
         AS c(command_id, actor, digest, position, events, at)
     ON CONFLICT DO NOTHING
 """
+_REDACTIONS = """
+    INSERT INTO redactions (project_id, position, nth, head, redacted_at, by, reason, sha256)
+    SELECT %s::uuid, r.position, r.nth, r.head, r.redacted_at::timestamptz, r.by, r.reason, r.sha256
+    FROM unnest(%s::bigint[], %s::integer[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bytea[])
+        AS r(position, nth, head, redacted_at, by, reason, sha256)
+"""
 _DIRECTORY = """
     INSERT INTO directory (id, project_id) SELECT n.id, %s::uuid FROM unnest(%s::uuid[]) AS n(id) ORDER BY n.id
     ON CONFLICT DO NOTHING
 """
+_PURGED = "SELECT true FROM purged WHERE project_id = %s"
 _TAKEN = "SELECT id FROM directory WHERE id = ANY (%s::uuid[]) AND project_id <> %s"
 _PERSON = """
     INSERT INTO accounts (user_id, name, email, password_hash) VALUES (%s, %s, %s, '') ON CONFLICT DO NOTHING
@@ -59,6 +66,10 @@ _PERSON = """
 
 class HistoryDiffers(Exception):
     """The project is in the log with another history."""
+
+
+class Purged(HistoryDiffers):
+    """The project was purged here, for good."""
 
 
 class IdTaken(Exception):
@@ -139,6 +150,8 @@ class _Taking:
             await self._connection.execute("ROLLBACK")
 
     async def _begin(self, project: lines.Project) -> None:
+        if await (await self._connection.execute(_PURGED, (project.project_id,))).fetchone():
+            raise Purged(f"project {project.project_id} was purged here: its id is spent")
         while not await self._locked(project.project_id):  # noqa: ASYNC110 - another's lock tells nobody when it goes
             await asyncio.sleep(LOCKED_AGAIN_S)
         self._project = project
@@ -178,11 +191,13 @@ class _Taking:
             await self._append(project.project_id, events)
             self._done.events += len(events)
             self._grew = True
+        redactions = [each for each in batch.redactions if each.position > self._head]
+        if redactions:
+            told = _columns((r.position, r.nth, r.head, r.redacted_at, r.by, r.reason, r.sha256) for r in redactions)
+            await self._connection.execute(_REDACTIONS, (project.project_id, *told))
         if commands:
-            columns = zip(
-                *((c.command_id, c.actor, c.digest, c.position, c.events, c.at) for c in commands), strict=True
-            )
-            await self._connection.execute(_COMMANDS, (project.project_id, *map(list, columns)))
+            told = _columns((c.command_id, c.actor, c.digest, c.position, c.events, c.at) for c in commands)
+            await self._connection.execute(_COMMANDS, (project.project_id, *told))
 
     async def _append(self, project_id: str, events: list[lines.Event]) -> None:
         async with self._connection.cursor() as cursor, cursor.copy(_EVENTS.encode()) as copy:

@@ -4,6 +4,7 @@
     person   one of the people, where they were asked for; never a secret
     project  its id, its head and the head's hash; its events and commands follow, up to that head
     event    as it is stored: `data` is the text of the stored bytes, `salt`, `digest` and `hash` in base64
+    redaction  of the event before it, whose words were taken out: when, by whom and why; no salt without one
     command  what a commandId was answered, after the last event it made
     footer   how much there is, and the SHA-256 of every byte before this line
 
@@ -21,7 +22,9 @@ from msgspec import Meta, Struct
 
 from collabcampus.domain.types import Id
 
-VERSION = 1
+VERSION = 2
+READ = (1, 2)
+"""Those before redactions were in it are read as well."""
 GENESIS = bytes(32)
 """What a project's first event follows."""
 
@@ -92,6 +95,19 @@ class Event(Struct, frozen=True, rename="camel", tag="event", tag_field="line", 
         return hashlib.sha256(envelope + self.digest + name + self.key.encode()).digest()
 
 
+class Redaction(Struct, frozen=True, rename="camel", tag="redaction", tag_field="line", forbid_unknown_fields=True):
+    """The event's words were taken out, for the `nth` time, when the project was at `head`; `sha256` is that of the
+    data in their place."""
+
+    position: Position
+    nth: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    head: Position
+    redacted_at: Time
+    by: str
+    reason: str
+    sha256: bytes
+
+
 class Command(Struct, frozen=True, rename="camel", tag="command", tag_field="line", forbid_unknown_fields=True):
     """What a commandId was answered: `events` events, the last at `position`; none where nothing had to change."""
 
@@ -111,9 +127,10 @@ class Footer(Struct, frozen=True, rename="camel", tag="footer", tag_field="line"
     events: int
     commands: int
     sha256: bytes
+    redactions: int = 0
 
 
-Line: TypeAlias = Header | Person | Project | Event | Command | Footer
+Line: TypeAlias = Header | Person | Project | Event | Redaction | Command | Footer
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)

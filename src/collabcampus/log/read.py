@@ -32,6 +32,16 @@ class Answered(Struct, frozen=True):
     events: int
 
 
+class Redactions(Struct, frozen=True):
+    """How often words were taken out of a project's log, and where it was the last time."""
+
+    count: int = 0
+    head: int = 0
+
+
+UNREDACTED = Redactions()
+
+
 async def events_after(database: Database, project_id: str, position: int, limit: int = PAGE) -> list[e.Recorded]:
     """A project's events after a position, oldest first, at most `limit`, and none from one on that is not known."""
     return (await page_after(database, project_id, position, limit)).events
@@ -62,6 +72,21 @@ async def heads(database: Database, project_ids: list[str]) -> dict[str, int]:
         "SELECT project_id, position FROM heads WHERE project_id = ANY(%s::uuid[])", project_ids
     )
     return dict(rows)
+
+
+async def redactions(database: Database, project_ids: list[str]) -> dict[str, Redactions]:
+    """Those of each of these projects that there is."""
+    rows = await database.fetch(
+        "SELECT h.project_id, count(r.head), coalesce(max(r.head), 0) FROM heads AS h "
+        "LEFT JOIN redactions AS r USING (project_id) WHERE h.project_id = ANY(%s::uuid[]) GROUP BY h.project_id",
+        project_ids,
+    )
+    return {project_id: Redactions(count, head) for project_id, count, head in rows}
+
+
+async def purged(database: Database, project_id: str) -> bool:
+    """Whether this was a project's id, and is spent."""
+    return bool(await database.fetch("SELECT FROM purged WHERE project_id = %s", project_id))
 
 
 async def answered(database: Database, project_id: str, command_ids: Sequence[str]) -> dict[str, Answered]:

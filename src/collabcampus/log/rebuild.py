@@ -74,13 +74,13 @@ def files_of(names: list[str]) -> list[Path]:
 async def rebuild(conninfo: str, names: list[str], told: Told = _nobody) -> Rebuilt:
     """Make these projections (all when none is named) anew. RebuildRefused while another rebuild is at it."""
     files = files_of(names)
-    async with _alone(conninfo, wait=False):
+    async with alone(conninfo, wait=False):
         return await rebuild_files(conninfo, files, told)
 
 
 async def abandon(conninfo: str) -> list[str]:
     """Clear away what unfinished rebuilds left; the names of what they were about."""
-    async with _alone(conninfo, wait=False) as connection, connection.transaction():
+    async with alone(conninfo, wait=False) as connection, connection.transaction():
         rows = await (await connection.execute("SELECT name FROM rebuilds ORDER BY name")).fetchall()
         for (name,) in rows:
             await connection.execute("CALL rebuild_abandon(%s)", (name,))
@@ -90,7 +90,7 @@ async def abandon(conninfo: str) -> list[str]:
 @asynccontextmanager
 async def deploying(conninfo: str) -> AsyncIterator[Connection]:
     """The right to rebuild, once whoever has it is done: nodes that start together take turns."""
-    async with _alone(conninfo, wait=True) as connection:
+    async with alone(conninfo, wait=True) as connection:
         yield connection
 
 
@@ -255,7 +255,7 @@ async def _at_one_moment(connection: Connection) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _alone(conninfo: str, *, wait: bool) -> AsyncIterator[Connection]:
+async def alone(conninfo: str, *, wait: bool) -> AsyncIterator[Connection]:
     """Holds the right to rebuild as long as its connection lives, so that a killed rebuild's is free at once."""
     async with _connected(conninfo) as connection:
         if wait:

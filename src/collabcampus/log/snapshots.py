@@ -33,15 +33,24 @@ def encode(project: Project) -> bytes:
     return _encoder.encode(project)
 
 
-async def store(database: Database, project_id: str, position: int, state: bytes) -> None:
-    """Keep a state, unless a newer one of this version is there."""
+def decode(state: bytes) -> Project:
+    """The state that was stored; msgspec.MsgspecError for what is none."""
+    return _decoder.decode(state)
+
+
+async def store(database: Database, project_id: str, position: int, state: bytes, redactions: int = 0) -> None:
+    """Keep a state, unless a newer one of this version is there, or words that it holds were taken out of the log:
+    `redactions` are those it knows of."""
     await database.write(
-        "INSERT INTO snapshots AS old (project_id, position, fold_version, state) VALUES (%s, %s, %s, %s) "
+        "INSERT INTO snapshots AS old (project_id, position, fold_version, state, redactions) "
+        "VALUES (%s, %s, %s, %s, %s) "
         "ON CONFLICT (project_id) DO UPDATE SET position = excluded.position, fold_version = excluded.fold_version, "
-        "state = excluded.state WHERE old.fold_version <> excluded.fold_version OR old.position < excluded.position "
+        "state = excluded.state, redactions = excluded.redactions "
+        "WHERE old.fold_version <> excluded.fold_version OR old.position < excluded.position "
         "RETURNING 1",
         project_id,
         position,
         FOLD_VERSION,
         state,
+        redactions,
     )

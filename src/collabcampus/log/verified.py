@@ -9,6 +9,7 @@ from msgspec import DecodeError, Struct, ValidationError, field
 
 from collabcampus.domain import events as e
 from collabcampus.log import lines
+from collabcampus.log.checks import NO_PROJECT, Audited, Finding, Progress, Told
 
 EVENTS_AT_ONCE = 1_000
 
@@ -28,6 +29,7 @@ class Batch(Struct):
     people: list[lines.Person] = field(default_factory=list)
     events: list[lines.Event] = field(default_factory=list)
     commands: list[lines.Command] = field(default_factory=list)
+    redactions: list[lines.Redaction] = field(default_factory=list)
 
 
 def batches(file: Path) -> Iterator[Batch]:
@@ -41,17 +43,35 @@ def batches(file: Path) -> Iterator[Batch]:
         yield reading.finish()
 
 
+def audited_file(file: Path, told: Told = lambda _: None) -> Audited:
+    """The audit of an export: what of it was read, and the first line that does not hold."""
+    progress, projects, redacted, findings = Progress(step=file.name), 0, 0, list[Finding]()
+    try:
+        last = None
+        for batch in batches(file):
+            if batch.project and batch.project != last:
+                projects, last = projects + 1, batch.project
+            progress.folded += len(batch.events)
+            redacted += sum(each.salt is None for each in batch.events)
+            told(progress)
+    except Damaged as error:
+        findings.append(Finding("export", NO_PROJECT, str(error)))
+    return Audited(projects, progress.folded, findings, redacted)
+
+
 class _Reading:
     """Where the verification is in the file."""
 
     def __init__(self) -> None:
         self._number = 0
         self._sha256 = hashlib.sha256()
-        self._people = self._projects = self._events = self._commands = 0
+        self._people = self._projects = self._events = self._commands = self._redactions = 0
         self._footer: lines.Footer | None = None
         self._project: lines.Project | None = None
         self._position, self._hash = 0, lines.GENESIS
         self._unanswered: list[lines.Event] = []
+        self._last: lines.Event | None = None
+        self._redacted: lines.Redaction | None = None
         self._batch = Batch()
 
     def read(self, text: bytes) -> Batch | None:
@@ -65,14 +85,16 @@ class _Reading:
         full = None
         match line:
             case lines.Header():
-                if line.version != lines.VERSION:
-                    self._refuse(f"form {line.version} is not known here, only {lines.VERSION}")
+                if line.version not in lines.READ:
+                    self._refuse(f"form {line.version} is not known here, only up to {lines.VERSION}")
             case lines.Person():
                 self._person(line)
             case lines.Project():
                 full = self._begin(line)
             case lines.Event():
                 full = self._event(line)
+            case lines.Redaction():
+                self._redaction(line)
             case lines.Command():
                 self._command(line)
             case lines.Footer():
@@ -109,6 +131,7 @@ class _Reading:
             self._refuse("it is no project's")
         if line.position != self._position + 1 or line.position > project.position:
             self._refuse(f"position {line.position} does not follow {self._position}")
+        self._require_accounted()
         if not self._follows(line, project.project_id):
             self._refuse(f"position {line.position} is not what its hash is of")
         if not line.is_authentic:
@@ -117,12 +140,30 @@ class _Reading:
         if self._unanswered and self._unanswered[-1].command_id != line.command_id:
             self._refuse(f"position {self._position} has no command")
         self._position, self._hash = line.position, line.hash
+        self._last, self._redacted = line, None
         self._events += 1
         self._unanswered.append(line)
         # A batch ends behind a command, so that no command's events are in two.
         full = self._next() if len(self._batch.events) >= EVENTS_AT_ONCE and len(self._unanswered) == 1 else None
         self._batch.events.append(line)
         return full
+
+    def _redaction(self, line: lines.Redaction) -> None:
+        event, before = self._last, self._redacted.nth if self._redacted else 0
+        if event is None or event.salt is not None or (line.position, line.nth) != (event.position, before + 1):
+            self._refuse("the redaction is not of the event before it")
+        self._require_time(line.redacted_at)
+        self._redactions += 1
+        self._redacted = line
+        self._batch.redactions.append(line)
+
+    def _require_accounted(self) -> None:
+        """The event before has its salt, or its data are those of its last redaction."""
+        event, redacted = self._last, self._redacted
+        if event is None or event.salt is not None:
+            return
+        if redacted is None or redacted.sha256 != hashlib.sha256(event.data.encode()).digest():
+            self._refuse(f"position {event.position} was changed and no redaction says so")
 
     def _command(self, line: lines.Command) -> None:
         if self._project is None or line.position != self._position:
@@ -137,8 +178,8 @@ class _Reading:
 
     def _end(self, line: lines.Footer) -> None:
         self._close()
-        counted = lines.Footer(self._people, self._projects, self._events, self._commands, self._sha256.digest())
-        if line != counted:
+        counted = self._people, self._projects, self._events, self._commands
+        if line != lines.Footer(*counted, self._sha256.digest(), self._redactions):
             self._refuse("the file does not hold what its last line says")
         self._footer = line
 
@@ -146,6 +187,8 @@ class _Reading:
         """The project that was read is whole."""
         if self._project is None:
             return
+        self._require_accounted()
+        self._last = None
         if self._unanswered:
             self._refuse(f"position {self._position} has no command")
         if (self._position, self._hash) != (self._project.position, self._project.hash):

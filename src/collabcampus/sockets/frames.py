@@ -191,3 +191,7 @@ class SocketFrames:
     def head(self, project_id: str, position: int) -> Frame:
         """The frame of `head`."""
         return frame("head", {"projectId": project_id, "position": position})
+
+    def resync(self, project_id: str, position: int) -> Frame:
+        """The frame of `resync`."""
+        return frame("resync", {"projectId": project_id, "position": position})

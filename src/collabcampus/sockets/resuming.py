@@ -34,4 +34,6 @@ def cost(live: LiveProject[Frame], position: int) -> int:
 
 
 def _within(live: LiveProject[Frame], position: int) -> bool:
-    return live.state.head - RESUME_LIMIT <= position <= live.state.head
+    """Who was there before words were taken out of the log may hold them: only the whole board takes their place."""
+    earliest = max(live.state.head - RESUME_LIMIT, live.redactions.head + 1 if live.redactions.count else 0)
+    return earliest <= position <= live.state.head

@@ -209,7 +209,7 @@ class ConnectError(_Told, frozen=True):
 
 
 class Resync(_Told, frozen=True):
-    """This client fell behind and was told nothing more since this position: join again from what it has."""
+    """Join again from what one has: not all since this position was told, or words were taken out up to it."""
 
     project_id: Id
     position: Position
