@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from random import Random
 
 import psycopg
 import pytest
@@ -19,26 +20,31 @@ from log.writing import begun, said, write, writes
 pytestmark = pytest.mark.anyio
 
 REWRITTEN = """
-    UPDATE events SET data = '{"text": "never said"}' WHERE position = 2;
-    UPDATE events SET digest = sha256(salt || convert_to(data::text, 'UTF8')) WHERE position = 2;
     DO $$
     DECLARE
         e record;
-        link bytea := (SELECT hash FROM events WHERE position = 1);
+        link bytea;
     BEGIN
-        FOR e IN SELECT * FROM events WHERE position > 1 ORDER BY position LOOP
+        UPDATE events SET data = '{{"text": "never said"}}' WHERE project_id = '{0}' AND position = {1};
+        UPDATE events SET digest = sha256(salt || convert_to(data::text, 'UTF8'))
+        WHERE project_id = '{0}' AND position = {1};
+        SELECT hash INTO link FROM events WHERE project_id = '{0}' AND position = {1} - 1;
+        FOR e IN SELECT * FROM events WHERE project_id = '{0}' AND position >= {1} ORDER BY position LOOP
             link := sha256(
                 link || leaf(e.project_id, e.position, e.type, e.key, e.actor, e.command_id, e.at, e.digest));
-            UPDATE events SET hash = link WHERE position = e.position;
+            UPDATE events SET hash = link WHERE project_id = '{0}' AND position = e.position;
         END LOOP;
-        UPDATE heads SET hash = link;
+        UPDATE heads SET hash = link WHERE project_id = '{0}';
     END $$
 """
 CUT = """
-    DELETE FROM events WHERE position > 2;
-    UPDATE heads SET position = 2, hash = (SELECT hash FROM events WHERE position = 2)
+    DELETE FROM events WHERE project_id = '{0}' AND position >= {1};
+    UPDATE heads AS h SET position = e.position, hash = e.hash FROM events AS e
+    WHERE h.project_id = '{0}' AND e.project_id = '{0}' AND e.position = {1} - 1
 """
-GONE = "DELETE FROM events; DELETE FROM heads"
+GONE = "DELETE FROM events WHERE project_id = '{0}'; DELETE FROM heads WHERE project_id = '{0}'"
+ATTACKS = (REWRITTEN, CUT, GONE)
+SEED, PROJECTS, ROUNDS, TRIES = 7, 40, 6, 100
 
 
 @pytest.fixture
@@ -100,10 +106,41 @@ async def test_whoever_may_do_anything_in_the_database_cannot_undo_what_was_sign
     project_id = await told(database)
     name = await taken(owner, evidence)
     await unlock(owner)
-    await owner.execute(attack.encode())
+    await owner.execute(attack.format(project_id, 2 if attack is REWRITTEN else 3).encode())
 
     assert {each.check for each in await verify.audit(owner)}.isdisjoint({"positions", "chain"})
     assert await found(owner, evidence) == [verify.Finding(f"checkpoint {name}", project_id, what)]
+
+
+async def test_of_random_attacks_each_on_what_was_signed_is_found_and_no_other_project_accused(
+    database: Database, owner: Connection, evidence: Evidence
+) -> None:
+    random = Random(SEED)
+    heads = {fresh_id(): 1 for _ in range(PROJECTS)}
+    await write(database, *map(begun, heads))
+    signed: dict[str, int] = {}
+    for nth in range(ROUNDS):
+        grown = {each: random.randint(1, 4) for each in random.sample(sorted(heads), PROJECTS // 3)}
+        batch = (writes(each, heads[each], *(said() for _ in range(more))) for each, more in grown.items())
+        await write(database, *batch)
+        heads |= {each: heads[each] + more for each, more in grown.items()}
+        if nth < ROUNDS - 1:  # none covers the last of it
+            await taken(owner, evidence)
+            signed = dict(heads)
+    await unlock(owner)
+    assert await found(owner, evidence) == []
+
+    missed = []
+    for _ in range(TRIES):
+        attack, project_id = random.choice(ATTACKS), random.choice([each for each in heads if heads[each] > 1])
+        position = random.randint(2, heads[project_id])
+        async with owner.transaction(force_rollback=True):
+            await owner.execute(attack.format(project_id, position).encode())
+            accused = {each.project_id for each in await found(owner, evidence)}
+        touched = attack is GONE or position <= signed[project_id]
+        if accused != ({project_id} if touched else set()):
+            missed.append((attack, project_id, position, accused))
+    assert missed == []
 
 
 async def test_a_database_put_back_to_an_older_copy_of_it_is_found(

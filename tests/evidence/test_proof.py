@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -155,11 +154,17 @@ def flipped(text: str, nth: int) -> str:
 
 async def test_every_change_in_a_proof_is_refused(shown: Shown, tmp_path: Path) -> None:
     stranger = Stranger(public_file(shown.evidence.key), tmp_path)
-    for proof in (await shown.of_event(), await shown.of_event(data=False), await shown.of_growth()):
+    # What the first has is changed there.
+    for proof, varied in (
+        (await shown.of_event(), {"projectId", "event", "predecessor", "links", "to"}),
+        (await shown.of_event(data=False), {"event"}),
+        (await shown.of_growth(), {"projectId", "from", "links"}),
+    ):
         assert stranger.believes(proof)
-        for changed in changes(deepcopy(proof)):
-            if changed != proof:
-                assert not stranger.believes(changed), json.dumps(changed)
+        same = {key: each for key, each in proof.items() if key not in varied}
+        for changed in changes({key: proof[key] for key in varied}):
+            if same | changed != proof:
+                assert not stranger.believes(same | changed), json.dumps(changed)
 
 
 async def test_data_cannot_begin_elsewhere_nor_stand_beside_a_digest(shown: Shown, tmp_path: Path) -> None:
