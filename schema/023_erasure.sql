@@ -140,7 +140,9 @@ CREATE FUNCTION refuse_unredacted() RETURNS trigger LANGUAGE plpgsql SECURITY DE
 SET search_path = public, pg_temp AS $$
 BEGIN
     -- Before the next statement looks: a redaction that is under way has the other half of this lock.
-    PERFORM pg_advisory_xact_lock_shared(hold_snapshot(NEW.project_id));
+    IF NOT pg_try_advisory_xact_lock_shared(hold_snapshot(NEW.project_id)) THEN
+        RETURN NULL;
+    END IF;
     IF NEW.redactions <> (SELECT count(*) FROM redactions AS r WHERE r.project_id = NEW.project_id) THEN
         RETURN NULL;
     END IF;

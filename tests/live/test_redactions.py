@@ -75,20 +75,21 @@ async def test_every_node_forgets_and_rooms_are_told_while_commands_go_on(
     assert [live.state == log for live, _ in rooms] == [True, True]
 
 
-async def test_what_was_on_its_way_stays_on_top(application: Application) -> None:
+async def test_what_is_on_its_way_stays_on_top(application: Application) -> None:
     project_id, task_id = await secret_told(application)
     async with application.projects.using(project_id) as live:
-        moving = asyncio.create_task(
-            application.projects.submit(c.EditTask(task_id, title="Back"), ANN, project_id, command_id=None)
-        )
+        edits = [c.EditTask(task_id, title="Back"), c.EditTask(task_id, title="Here")]
+        first = asyncio.create_task(application.projects.submit(edits[0], ANN, project_id))
         while not live.uncommitted:  # noqa: ASYNC110 - it says nothing
             await asyncio.sleep(0)
+        head = live.state.head
         live.replace(live.state, live.redactions)
+        second = asyncio.create_task(application.projects.submit(edits[1], ANN, project_id))
+        await asyncio.sleep(0)
 
-        assert live.ahead_head == live.state.head + 1
-        answer = await moving
-        assert live.state.head == answer.position
-        assert live.state.tasks[task_id].title == "Back"
+        assert (live.state.head, live.ahead_head) == (head, head + 2)
+        assert [(await each).position for each in (first, second)] == [head + 1, head + 2]
+        assert live.state.tasks[task_id].title == "Here"
 
 
 async def test_a_hint_that_was_lost_heals(application: Application) -> None:
