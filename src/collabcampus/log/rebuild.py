@@ -7,7 +7,7 @@ goes on where it was. Until its swap the old table is in service, and nothing el
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -264,4 +264,8 @@ async def alone(conninfo: str, *, wait: bool) -> AsyncIterator[Connection]:
             row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", (REBUILD_LOCK,))).fetchone()
             if row != (True,):
                 raise RebuildRefused("another rebuild is at it: wait for its end, or end it")
-        yield connection
+        try:
+            yield connection
+        finally:
+            with suppress(psycopg.Error):  # the server notices a closed connection a moment later
+                await connection.execute("SELECT pg_advisory_unlock(%s)", (REBUILD_LOCK,))
