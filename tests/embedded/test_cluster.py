@@ -368,7 +368,7 @@ def test_a_server_that_does_not_start_says_why(folder: Path) -> None:
 
 
 def test_a_start_that_takes_too_long_elsewhere_is_told_in_words(used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle, "lifecycle.START_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(lifecycle, "START_TIMEOUT_S", 0.1)
     with (
         locks.held((used / "postgres").resolve() / "gate.lock", 1),
         pytest.raises(EmbeddedUnavailable, match=r"(?s)another process.*DATABASE_URL"),

@@ -224,7 +224,7 @@ async def test_an_unfinished_rebuild_is_cleared_and_one_at_work_refuses(
         (board,) = rebuild.files_of(["board"])
         await rebuild.stage(connection, board)
         for part in range(rebuild.PARTS):
-            await rebuild.fill(connection, "board", part)
+            await rebuild.fill(connection, ["board"], part)
         with pytest.raises(rebuild.RebuildRefused):
             await redaction.redact(database.conninfo, project_id, [at["task"]], "why")
 
