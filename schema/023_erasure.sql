@@ -143,7 +143,8 @@ BEGIN
     IF NOT pg_try_advisory_xact_lock_shared(hold_snapshot(NEW.project_id)) THEN
         RETURN NULL;
     END IF;
-    IF NEW.redactions <> (SELECT count(*) FROM redactions AS r WHERE r.project_id = NEW.project_id) THEN
+    IF NEW.redactions <> (SELECT count(*) FROM redactions AS r WHERE r.project_id = NEW.project_id)
+        OR EXISTS (SELECT FROM purged AS p WHERE p.project_id = NEW.project_id) THEN
         RETURN NULL;
     END IF;
     RETURN NEW;

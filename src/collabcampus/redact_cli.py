@@ -26,7 +26,7 @@ def redact_command(
     database_url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Take words out of the log and out of everything made from it, for good: `[redacted]` stands there instead.
+    """Take words out of the log and out of everything made from it, for good: a marker stands there instead.
 
     The log's hashes still hold, and `audit` counts the events apart. The server may run meanwhile: whoever looks at a
     board gets it anew. Where the same words stand elsewhere is said, for these have to be named themselves.

@@ -128,7 +128,7 @@ async def follow_all(
     A lost connection is made again, and what was handled does not come again for that. CheckpointOfElsewhere where
     the checkpoint is none of this server's.
     """
-    checkpoint = await checkpoints.load()
+    checkpoint = saved = await checkpoints.load()
     await _require_known(database, checkpoint)
     while True:
         with suppress(psycopg.OperationalError, Unavailable):
@@ -136,11 +136,15 @@ async def follow_all(
             async with connection:
                 await connection.execute(_INDEX_LOOKUPS)
                 await connection.execute(b"LISTEN " + HEADS.encode())
+                if saved != checkpoint:  # the connection was lost over it
+                    await checkpoints.save(checkpoint)
+                    saved = checkpoint
                 async for page in _pages(connection, checkpoint, until_caught_up):
                     for fed in page:
                         yield fed
                     checkpoint = page[-1].checkpoint
                     await checkpoints.save(checkpoint)
+                    saved = checkpoint
             return
         await asyncio.sleep(RECONNECT_S)
 

@@ -50,7 +50,8 @@ class Receipt(Struct, frozen=True, rename="camel"):
 async def purge(conninfo: str, project_id: str, file: Path) -> Receipt:
     """Delete all of a project, once its receipt is in the file, which must not be there yet.
 
-    NotPurged where the project is not there or not archived; RebuildRefused while read models are rebuilt.
+    NotPurged where the project is not there or not archived; RebuildRefused while read models are rebuilt. Where the
+    answer to the commit is lost, the receipt stays in the file: the project may be gone.
     """
     async with alone(conninfo, wait=False) as connection:
         try:
@@ -59,11 +60,6 @@ async def purge(conninfo: str, project_id: str, file: Path) -> Receipt:
                 _write(file, receipt)
         except FileExistsError:
             raise NotPurged(f"{file} is there already") from None
-        except NotPurged:
-            raise
-        except BaseException:
-            file.unlink(missing_ok=True)
-            raise
         await vacuum(connection)
     return receipt
 
@@ -84,6 +80,15 @@ async def _purged(connection: Connection, project_id: str) -> Receipt:
 def _write(file: Path, receipt: Receipt) -> None:
     """On the disk before anything is gone from the database."""
     with file.open("xb") as out:
-        out.write(msgspec.json.format(msgspec.json.encode(receipt)) + b"\n")
-        out.flush()
-        os.fsync(out.fileno())
+        try:
+            out.write(msgspec.json.format(msgspec.json.encode(receipt)) + b"\n")
+            out.flush()
+            os.fsync(out.fileno())
+        except BaseException:
+            file.unlink()
+            raise
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

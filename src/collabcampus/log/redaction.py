@@ -26,8 +26,9 @@ UNACCOUNTED = """
         ORDER BY r.nth DESC LIMIT 1)
     UNION ALL
     SELECT r.project_id, format('position %s was never redacted, as is said', r.position)
-    FROM redactions AS r LEFT JOIN events AS e USING (project_id, position)
-    WHERE r.nth = 1 AND (e.position IS NULL OR e.salt IS NOT NULL)
+    FROM redactions AS r LEFT JOIN events AS e ON (e.project_id, e.position) = (r.project_id, r.position)
+    GROUP BY r.project_id, r.position, e.position, e.salt
+    HAVING e.position IS NULL OR e.salt IS NOT NULL OR max(r.nth) <> count(*)
 """
 """For the audit: redactions and redacted events that do not belong together."""
 

@@ -147,7 +147,5 @@ async def _one_moment(connection: Connection, moment: str | None = None) -> Asyn
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         if moment:
             await connection.execute(f"SET TRANSACTION SNAPSHOT '{moment}'".encode())
-        await connection.execute(
-            f"SET LOCAL statement_timeout = 0; SET LOCAL jit = off; SET LOCAL work_mem = '{WORK_MEM}'"
-        )
+        await connection.execute(_SETTINGS.encode())
         yield
