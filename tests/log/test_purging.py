@@ -10,7 +10,7 @@ from collabcampus.app import Application, fresh_id
 from collabcampus.domain import commands as c
 from collabcampus.domain import errors
 from collabcampus.domain.project import Actor
-from collabcampus.log import importing, purging, verify
+from collabcampus.log import importing, purging, snapshots, verify
 from collabcampus.log.database import Connection
 from collabcampus.log.export import export
 from live.listening import Heard
@@ -58,6 +58,7 @@ async def test_nothing_but_the_receipt_is_left_on_disk_in_memory_and_in_rooms(
         while live.state.head:
             await application.database.fetch("SELECT 1")
 
+    await snapshots.store(application.database, project_id, 4, b"what a node still had in its memory")
     with psycopg.connect(conninfo) as connection:
         written = connection.execute("SELECT encode(hash, 'hex'), position FROM purged").fetchall()
     assert written == [(done.hash, 4)]

@@ -177,6 +177,9 @@ FORGED = {
     "a redaction invented": (
         "INSERT INTO redactions SELECT project_id, 9, 1, 9, now(), 'me', 'why', sha256('') FROM heads", 9
     ),
+    "a second one invented without a first": (
+        "INSERT INTO redactions SELECT project_id, 9, 2, 9, now(), 'me', 'why', sha256('') FROM heads", 9
+    ),
 }  # fmt: skip
 
 
