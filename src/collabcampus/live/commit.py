@@ -44,10 +44,11 @@ class GroupCommit:
         database: Database,
         refused: Callable[[LiveProject[Any], Fate], None],
         concerned: Callable[[Sequence[e.Recorded]], None] | None = None,
+        moved: Callable[[str, int], None] | None = None,
     ) -> None:
         """`refused` hears of each project whose part of a batch was not written, after it was rewound; `concerned` of
-        what was committed here."""
-        self._database, self._refused, self._concerned = database, refused, concerned
+        what was committed here; `moved` of a project's new head, which the append itself tells all nodes otherwise."""
+        self._database, self._refused, self._concerned, self._moved = database, refused, concerned, moved
         self._dirty: dict[LiveProject[Any], None] = {}
         self._wake = asyncio.Event()
         self._connection: Connection | None = None
@@ -83,9 +84,12 @@ class GroupCommit:
         if not batch or self._connection is None:
             return None
         try:
-            return Appending(self._connection, _writes(batch))
+            return self._appending(self._connection, batch)
         except psycopg.Error:
             return None  # what is wrong shows again in `_fates`
+
+    def _appending(self, connection: Connection, batch: Batch) -> Appending:
+        return Appending(connection, _writes(batch), notify=self._moved is None)
 
     async def drained(self, within_s: float) -> None:
         """Wait until nothing is left to write, or for as long as that."""
@@ -114,7 +118,7 @@ class GroupCommit:
         """The fates of the batch's projects. One that errors is halved until the bad one fails alone."""
         try:
             if left is None:
-                left = Appending(self._connection or await self._connect(), _writes(batch))
+                left = self._appending(self._connection or await self._connect(), batch)
             outcomes = await left.outcomes()
             self.batches += 1
             return [outcomes[live.project_id] for live, _ in batch]
@@ -158,6 +162,8 @@ class GroupCommit:
                 live.in_flight = []
                 landed.append((live, takens, live.absorb([each for taken in takens for each in taken.answer.events])))
                 live.settled()
+                if self._moved and takens[-1].answer.position > takens[0].base:
+                    self._moved(live.project_id, takens[-1].answer.position)
             elif isinstance(fate, BaseException):
                 live.in_flight = []
                 takens[0].attempt.settle(None, fate)

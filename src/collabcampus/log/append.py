@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from collabcampus.domain import events as e
 from collabcampus.log import arrays
-from collabcampus.log.arrays import BIGINT, BYTEA, INTEGER, TEXT, UUID
+from collabcampus.log.arrays import BIGINT, BOOLEAN, BYTEA, INTEGER, TEXT, UUID
 from collabcampus.log.database import Connection
 from collabcampus.log.statement import Statement
 
@@ -21,8 +21,8 @@ _ARRAYS = (
 )
 _APPEND = Statement(
     "append",
-    f"SELECT project_id, outcome FROM append({', '.join(f'${n}' for n in range(1, len(_ARRAYS) + 1))})",  # noqa: S608 # nosec B608
-    [arrays.ARRAY_OF[each] for each in _ARRAYS],
+    f"SELECT project_id, outcome FROM append({', '.join(f'${n}' for n in range(1, len(_ARRAYS) + 2))})",  # noqa: S608 # nosec B608
+    [*(arrays.ARRAY_OF[each] for each in _ARRAYS), BOOLEAN],
 )
 
 
@@ -49,21 +49,22 @@ class Writes(Struct, frozen=True):
 
 
 async def append(connection: Connection, batch: Sequence[Writes]) -> dict[str, Outcome]:
-    """Append what was decided, project by project: all of a project's commands or none of them.
+    """Append what was decided, project by project: all of a project's commands or none of them; LISTEN hears of it.
 
     A project stands in a batch once. Raises what psycopg raises; whether anything was written is then unknown where
     the connection was lost, and nothing was where it was not.
     """
-    return _outcomes(batch, await _APPEND.run(connection, _parameters(batch)))
+    return _outcomes(batch, await _APPEND.run(connection, _parameters(batch, notify=True)))
 
 
 class Appending:
     """An append that has left, on a connection kept for appends alone."""
 
-    def __init__(self, connection: Connection, batch: Sequence[Writes]) -> None:
-        """Send it; `ready` before. Raises what psycopg raises, and then nothing was sent."""
+    def __init__(self, connection: Connection, batch: Sequence[Writes], *, notify: bool) -> None:
+        """Send it; `ready` before. `notify`: who LISTENs hears of it. Raises what psycopg raises, and then nothing
+        was sent."""
         self._batch = batch
-        self._exchange = _APPEND.send(connection, _parameters(batch))
+        self._exchange = _APPEND.send(connection, _parameters(batch, notify=notify))
 
     @staticmethod
     async def ready(connection: Connection) -> None:
@@ -81,7 +82,7 @@ def _outcomes(batch: Sequence[Writes], refused: Sequence[tuple[str, ...]]) -> di
     return outcomes
 
 
-def _parameters(batch: Sequence[Writes]) -> list[bytes]:
+def _parameters(batch: Sequence[Writes], *, notify: bool) -> list[bytes]:
     projects = [arrays.uuid(writes.project_id) for writes in batch]
     columns: list[list[bytes]] = [[] for _ in range(7)]
     c_projects, c_ids, c_actors, c_digests, c_positions, c_events, c_times = columns
@@ -114,10 +115,8 @@ def _parameters(batch: Sequence[Writes]) -> list[bytes]:
                     new_ids.append(arrays.uuid(recorded.event.task_id))
                     new_projects.append(project)
     bases = [arrays.bigint(writes.base) for writes in batch]
-    return [
-        _array(kind, elements)
-        for kind, elements in zip(_ARRAYS, [projects, bases, *columns, *happened, new_ids, new_projects], strict=True)
-    ]
+    elements = [projects, bases, *columns, *happened, new_ids, new_projects]
+    return [*(_array(*each) for each in zip(_ARRAYS, elements, strict=True)), arrays.boolean(notify)]
 
 
 _SIZES = {UUID: 16, BIGINT: 8, INTEGER: 4}

@@ -6,7 +6,7 @@ psycopg would look at every element of every array; a group commit has thousands
 from collections.abc import Sequence
 from struct import Struct
 
-BIGINT, BYTEA, INTEGER, TEXT, UUID = 20, 17, 23, 25, 2950
+BIGINT, BOOLEAN, BYTEA, INTEGER, TEXT, UUID = 20, 16, 17, 23, 25, 2950
 """Element types."""
 ARRAY_OF = {BIGINT: 1016, BYTEA: 1001, INTEGER: 1007, TEXT: 1009, UUID: 2951}
 """The type of an array of each."""
@@ -16,6 +16,7 @@ _EMPTY = Struct("!iiI").pack
 _LENGTH = Struct("!i").pack
 bigint = Struct("!q").pack
 integer = Struct("!i").pack
+boolean = Struct("!?").pack
 
 
 def uuid(text: str) -> bytes:
