@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import psycopg
@@ -28,18 +28,20 @@ from collabcampus.http import api, mailed_pages
 from collabcampus.http.documents import published
 from collabcampus.http.door import Door
 from collabcampus.http.following import Followers
+from collabcampus.http.readiness import why_not_ready
 from collabcampus.http.security_headers import SecurityHeaders
 from collabcampus.identity import DISABLED_CHANNEL, KEYS_CHANNEL, NAMES_CHANNEL, SESSIONS_CHANNEL, Identity
 from collabcampus.identity.letters import Letters
 from collabcampus.identity.mail import mailer
 from collabcampus.identity.openid import OpenId
 from collabcampus.identity.post import Post
+from collabcampus.live import hints
 from collabcampus.live.bus import Bus
 from collabcampus.live.heads import Heads
 from collabcampus.live.notices import Notices
 from collabcampus.live.presence import Presence
 from collabcampus.live.projects import Projects
-from collabcampus.live.reminders import remind
+from collabcampus.live.reminders import reminding
 from collabcampus.live.typists import Typists
 from collabcampus.log.database import POOL_MAX, Database
 from collabcampus.log.follow import HEADS, PostgresBus, parse_heads
@@ -61,7 +63,6 @@ BACKLOG = 2_048
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STARTUP_POLL_S = 0.01
 CANCEL_AGAIN_S = 0.1
-REMIND_EACH_S = 60.0
 COLLECTED_AFTER = (5_000, 20, 100)
 """Allocations, and collections of each younger generation, before the garbage collector looks."""
 CONNECTIONS, FEWEST_CONNECTIONS = 80, 3
@@ -149,7 +150,13 @@ class Application:
         self.settings = settings
         share = max(FEWEST_CONNECTIONS, CONNECTIONS // settings.workers)
         self.database = Database(conninfo, most=min(POOL_MAX, share))
-        self.projects: Projects[Frame] = Projects(self.database, SocketFrames(), now=now, fresh_id=fresh_id)
+        self.bus: Bus = PostgresBus(self.database, self._heal)
+        """What a transaction tells by NOTIFY comes by this one, what rooms tell each other by `rooms_bus`."""
+        self.rooms_bus = self._rooms_bus()
+        own_hints = hints.Hints(self.rooms_bus) if settings.bus else None
+        self.projects: Projects[Frame] = Projects(
+            self.database, SocketFrames(), now=now, fresh_id=fresh_id, hints=own_hints
+        )
         self.identity = Identity(
             self.database,
             secret=settings.secret,
@@ -186,17 +193,16 @@ class Application:
         self.identity.administration.on_disabled.append(self.gateway.end_person)
         if worker is not None:
             self.gateway.server.eio.sid_prefix = session_prefix(worker)
-        self.bus: Bus = PostgresBus(self.database, self._heal)
         self.bus.subscribe(HEADS, self._heads)
         self.bus.subscribe(SESSIONS_CHANNEL, self.identity.sessions.heard)
         self.bus.subscribe(KEYS_CHANNEL, self.identity.keys.heard)
         self.heads = Heads(self.projects.rooms, settings.head_each)
         self.bus.subscribe(DISABLED_CHANNEL, self.identity.administration.heard)
         self.bus.subscribe(NAMES_CHANNEL, self.identity.accounts.renamed)
-        self.presence = Presence(self.bus, self.projects.room, self.projects.rooms, node)
+        self.presence = Presence(self.rooms_bus, self.projects.room, self.projects.rooms, node)
         self.projects.neighbours = self.presence
-        self.gateway.typed = Typists(self.bus, self.projects.room, typing_frame).typed
-        self.projects.committed_here = Notices(self.bus, self.gateway.told).committed
+        self.gateway.typed = Typists(self.rooms_bus, self.projects.room, typing_frame).typed
+        self.projects.committed_here = Notices(self.rooms_bus, self.gateway.told).committed
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Application"]:
@@ -204,10 +210,11 @@ class Application:
         await self.database.open()
         try:
             await self.identity.open()
-            following = asyncio.create_task(self.bus.run())
+            following = [asyncio.create_task(each.run()) for each in {self.bus, self.rooms_bus}]
             try:
                 async with self.identity.security.running(), self.projects.running():
-                    beside = [asyncio.create_task(each) for each in (self._reminding(), self.heads.run())]
+                    reminders = reminding(self.database, self.projects, now)
+                    beside = [asyncio.create_task(each) for each in (reminders, self.heads.run())]
                     try:
                         yield self
                     finally:
@@ -216,7 +223,8 @@ class Application:
                                 await _ended(each)
                         await self.identity.post.drained()
             finally:
-                await _ended(following)
+                for each in following:
+                    await _ended(each)
         finally:
             self.identity.close()
             await self.openid.close()
@@ -237,7 +245,11 @@ class Application:
         ]
         return api.build(
             door,
-            self._ready,
+            partial(
+                why_not_ready,
+                self.database,
+                {"PostgreSQL": self.bus} | ({"NATS": self.rooms_bus} if self.settings.bus else {}),
+            ),
             openid=self.openid,
             origins=self.settings.origins,
             body_limit=BODY_LIMIT,
@@ -249,29 +261,24 @@ class Application:
         for project_id, position in parse_heads(payload):
             self.projects.hint(project_id, position)
 
+    def _rooms_bus(self) -> Bus:
+        if not self.settings.bus:
+            return self.bus
+        from collabcampus.live.nats_bus import NatsBus  # an extra
+
+        bus = NatsBus(self.settings.bus, self._heal_projects, lambda some: self.projects.compare(some))
+        bus.subscribe(hints.HEADS, self._heads)
+        return bus
+
     async def _heal(self) -> None:
         await self.identity.heal()
+        if self.rooms_bus is self.bus:
+            await self._heal_projects()
+
+    async def _heal_projects(self) -> None:
         with suppress(Busy):
             await self.projects.heal()
         self.presence.tick()
-
-    async def _reminding(self) -> None:
-        """Remind people now and then, beside everything else; an outage is waited out."""
-        while True:
-            try:
-                await remind(self.database, self.projects, now())
-            except Busy:
-                pass
-            except Exception:
-                structlog.get_logger(__name__).exception("reminding_failed")
-            await asyncio.sleep(REMIND_EACH_S)
-
-    async def _ready(self) -> bool:
-        try:
-            rows = await self.database.fetch("SELECT NOT pg_is_in_recovery()")
-        except Busy:
-            return False
-        return bool(rows[0][0]) and self.bus.listening.is_set()
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -35,6 +35,8 @@ Limit = Annotated[int, Meta(ge=0, le=LARGEST_LIMIT)]
 _HOST = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
 _PORT = r"(:[0-9]{1,4}|:[1-5][0-9]{4}|:6([0-4][0-9]|5[0-4])[0-9]{2})?"
 MAIL = rf"^(file:///[!-~]+|smtps?://([!-.0-9:;-?A-~]+@)?{_HOST}{_PORT}/?)$(?!\n)"
+_NATS = rf"(nats|tls)://([!-+.0-9:;-?A-~-]+@)?{_HOST}{_PORT}"
+BUS = rf"^{_NATS}(, *{_NATS})*(/[A-Za-z0-9_-]+)?/?$(?!\n)"
 MAIL_FROM = r"^([^<>@\x00-\x1f\x7f]* )?<?[!-;=?A-~]+@[A-Za-z0-9.-]+>?$(?!\n)"
 PAGES = rf"^https?://{_HOST}{_PORT}(/[!-\"$->@-~]*)?$(?!\n)"
 """A web address without query and fragment: the token goes into the fragment."""
@@ -61,6 +63,14 @@ class Settings(Struct, frozen=True):
     ] = None
     postgres_bin: Annotated[
         Path | None, Meta(description="Folder of the PostgreSQL binaries to run; those that come along unless set")
+    ] = None
+    bus: Annotated[
+        Annotated[str, Meta(pattern=BUS)] | None,
+        Meta(
+            description="What nodes tell each other by: nats://user:password@host:port or tls://…, several servers "
+            "with commas between, with a path where several installations share them (docs/scaling.md); "
+            "PostgreSQL unless set"
+        ),
     ] = None
     origins: Annotated[
         tuple[str, ...],
@@ -160,6 +170,7 @@ class Settings(Struct, frozen=True):
             raise ValueError(f"command_burst is 0 or at least {LEAST_BURST}")
         if len({each.name for each in self.openid}) < len(self.openid):
             raise ValueError("openid: two providers have the same name")
+        settings_checks.require_installed(self.bus)
         settings_checks.require_meant(self.origins, self.openid_redirects, self.proxies)
 
     def __repr__(self) -> str:

@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Iterable
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import get_type_hints
 
 from msgspec import Meta, Struct
-
-EVERYBODY = {"0.0.0.0/0", "::/0"}
 
 EVERYBODY = {"0.0.0.0/0", "::/0"}
 
@@ -27,6 +26,12 @@ def require_meant(origins: Iterable[str], redirects: Iterable[str], proxies: Ite
     v6 = collapse_addresses([each for each in networks if isinstance(each, IPv6Network)])
     if EVERYBODY & {*map(str, v4), *map(str, v6)}:
         raise ValueError("proxies: every address there is would be one, and anybody be believed where they come from")
+
+
+def require_installed(bus: str | None) -> None:
+    """ValueError where the bus needs a library that is not there."""
+    if bus and find_spec("nats") is None:
+        raise ValueError("bus: NATS needs an extra: pip install 'collabcampus[nats]'")
 
 
 def in_words(error: ValueError, settings: type[Struct]) -> str:

@@ -24,7 +24,13 @@ class Slow:
     def subscribe(self, channel: str, heard: Heard) -> None:
         raise AssertionError("nobody listens here")
 
-    async def publish(self, channel: str, payload: str) -> None:
+    def care(self, project_id: str) -> None:
+        raise AssertionError("nobody cares here")
+
+    def let_go(self, project_id: str) -> None:
+        raise AssertionError("nobody cares here")
+
+    async def publish(self, channel: str, payload: str, project_id: str | None = None) -> None:
         await self.open.wait()
         if self.broken:
             raise Unavailable

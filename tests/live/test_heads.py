@@ -118,4 +118,4 @@ async def test_a_task_that_fails_beside_keeps_nothing_from_ending(
     async with application.running():
         await asyncio.sleep(0.01)
 
-    assert [each for each in asyncio.all_tasks() if "_reminding" in str(each.get_coro())] == []
+    assert [each for each in asyncio.all_tasks() if "reminding" in str(each.get_coro())] == []

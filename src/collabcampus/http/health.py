@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
-Ready = Callable[[], Awaitable[bool]]
+Ready = Callable[[], Awaitable[str | None]]
+"""Why not, in words; None where it can."""
 
 
 class HealthController(Controller):
@@ -23,6 +24,7 @@ class HealthController(Controller):
 
     @get("/ready")
     async def ready(self, ready: NamedDependency[Ready]) -> Response[dict[str, str]]:
-        """The log can be written and is being followed; 503 otherwise."""
-        good = await ready()
-        return Response({"status": "ready" if good else "not ready"}, status_code=200 if good else 503)
+        """The log can be written and is being followed; 503 otherwise, with the `reason`."""
+        if reason := await ready():
+            return Response({"status": "not ready", "reason": reason}, status_code=503)
+        return Response({"status": "ready"})

@@ -47,7 +47,7 @@ class GroupCommit:
         moved: Callable[[str, int], None] | None = None,
     ) -> None:
         """`refused` hears of each project whose part of a batch was not written, after it was rewound; `concerned` of
-        what was committed here; `moved` of a project's new head, which the append itself tells all nodes otherwise."""
+        what was committed here; `moved` of a project's new head, which the append itself tells otherwise."""
         self._database, self._refused, self._concerned, self._moved = database, refused, concerned, moved
         self._dirty: dict[LiveProject[Any], None] = {}
         self._wake = asyncio.Event()

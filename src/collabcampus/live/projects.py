@@ -4,12 +4,11 @@ import asyncio
 import hashlib
 import random
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-import structlog
 from msgspec import structs
 
 from collabcampus.domain import commands as c
@@ -18,7 +17,9 @@ from collabcampus.domain import events as e
 from collabcampus.domain.project import Actor, Project
 from collabcampus.live import copies, history, pasts, undoing
 from collabcampus.live.attempts import Answer, Attempt, Done, Taken, creates, join, resolve, unnamed
+from collabcampus.live.background import Background
 from collabcampus.live.commit import Fate, GroupCommit
+from collabcampus.live.hints import Hints
 from collabcampus.live.ids import new_project_id
 from collabcampus.live.pace import RETRY_AFTER_S
 from collabcampus.live.project import LiveProject
@@ -40,7 +41,6 @@ LANES = 2
 DRAIN_S = 5.0
 
 F = TypeVar("F")
-_logger = structlog.get_logger(__name__)
 
 
 class Projects(Generic[F]):
@@ -55,16 +55,19 @@ class Projects(Generic[F]):
         fresh_id: Callable[[], str],
         capacity: int = PROJECTS_IN_MEMORY,
         capacity_bytes: int = BYTES_IN_MEMORY,
+        hints: Hints | None = None,
     ) -> None:
         """`now` gives RFC 3339 UTC with milliseconds, `fresh_id` a new UUIDv7; the capacities are those of
-        projects kept in memory while idle."""
+        projects kept in memory while idle. Without `hints` the append itself notifies."""
         self._database, self._frames, self.now, self._fresh_id = database, frames, now, fresh_id
         self.past = Past(database)
         self._capacity, self._capacity_bytes = capacity, capacity_bytes
         self._live: OrderedDict[str, LiveProject[F]] = OrderedDict()
+        self._hints = hints
         self._project_of: dict[str, str] = {}
-        self._background: set[asyncio.Task[None]] = set()
-        self._lanes = [GroupCommit(database, self._taken_back, self._committed) for _ in range(LANES)]
+        self._background = Background()
+        moved = hints.moved if hints else None
+        self._lanes = [GroupCommit(database, self._taken_back, self._committed, moved) for _ in range(LANES)]
         self._on_their_way = 0
         self.neighbours: Neighbours[F] | None = None
         self.committed_here: Callable[[Sequence[e.Recorded]], None] | None = None
@@ -239,7 +242,7 @@ class Projects(Generic[F]):
 
     def _settle_soon(self, live: LiveProject[F]) -> None:
         if live.settling is None and live.waiting:
-            live.settling = self._spawn(self._settle(live))
+            live.settling = self._background.spawn(self._settle(live))
 
     async def _settle(self, live: LiveProject[F]) -> None:
         """Carry on with what could not be decided at once: at the log's own state, in the order it was asked."""
@@ -263,8 +266,7 @@ class Projects(Generic[F]):
             raise
         finally:
             live.settling = None
-            if not live.state.head and live.idle:
-                self._live.pop(live.project_id, None)
+            self._drop_unborn(live)
             self._settle_soon(live)
 
     async def _decide_waiting(self, live: LiveProject[F]) -> None:
@@ -331,8 +333,7 @@ class Projects(Generic[F]):
             yield live
         finally:
             live.users -= 1
-            if not live.state.head and live.idle:
-                self._live.pop(project_id, None)
+            self._drop_unborn(live)
 
     async def read(self, project_id: str) -> Project:
         """The project's state, as new as the log is right now, and moving on with it; ProjectNotFound where there is
@@ -346,10 +347,10 @@ class Projects(Generic[F]):
     def hint(self, project_id: str, position: int) -> None:
         """Somebody says the project is at `position`: a live one that is behind reads what it lacks."""
         live = self._live.get(project_id)
-        if live is None or not live.loaded or live.state.head >= position:
+        if live is None or live.state.head >= position:
             return
-        if position > live.ahead_head:
-            self._spawn(self._refresh(live))
+        if position > live.ahead_head:  # also while it is being loaded: what is read may be of before
+            self._background.spawn(self._refresh(live))
         # else it is our own commit whose answer is under way, or another's that will refuse it as moved
 
     async def heal(self) -> None:
@@ -358,7 +359,11 @@ class Projects(Generic[F]):
         used = {project_id: live for project_id, live in self._live.items() if live.room}
         for live in used.values():
             await history.keep(self._database, live)
-        for project_id, position in (await read.heads(self._database, [*used]) if used else {}).items():
+        await self.compare([*used])
+
+    async def compare(self, project_ids: list[str]) -> None:
+        """Look where these are in the log: a live one that is behind reads what it lacks."""
+        for project_id, position in (await read.heads(self._database, project_ids) if project_ids else {}).items():
             self.hint(project_id, position)
 
     def _get(self, project_id: str) -> LiveProject[F]:
@@ -368,6 +373,8 @@ class Projects(Generic[F]):
             live = self._live[project_id] = LiveProject(
                 project_id, self._frames, self._lanes[hash(project_id) % LANES], self.neighbours
             )
+            if self._hints:
+                self._hints.care(project_id)
         self._live.move_to_end(project_id)
         return live
 
@@ -381,20 +388,13 @@ class Projects(Generic[F]):
             if surplus <= 0 and heavy <= 0:
                 break
             surplus, heavy = surplus - 1, heavy - live.weight
-            del self._live[live.project_id]
-            self._spawn(history.keep(self._database, live))
+            self._drop(live)
+            self._background.spawn(history.keep(self._database, live))
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(_guarded(work))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-        return task
+    def _drop_unborn(self, live: LiveProject[F]) -> None:
+        if not live.state.head and live.idle:
+            self._drop(live)
 
-
-async def _guarded(work: Coroutine[Any, Any, None]) -> None:
-    """Work nobody waits for: an outage heals by itself at the next tick, anything else is written down."""
-    try:
-        with suppress(errors.Busy):
-            await work
-    except Exception:
-        _logger.exception("live_project_failed")
+    def _drop(self, live: LiveProject[F]) -> None:
+        if self._live.pop(live.project_id, None) and self._hints:
+            self._hints.let_go(live.project_id)

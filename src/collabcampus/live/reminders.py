@@ -1,15 +1,21 @@
 """Due soon: each task's assignees are reminded once for each due date, by an event like any other."""
 
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
+
 from collabcampus.domain import commands as c
-from collabcampus.domain.errors import NotFound
+from collabcampus.domain.errors import Busy, NotFound
 from collabcampus.domain.project import Actor
 from collabcampus.live.projects import Projects
 from collabcampus.log import persons
 from collabcampus.log.database import Database
 
+REMIND_EACH_S = 60.0
 DUE_SOON = timedelta(hours=24)
 AT_ONCE = 200
 SYSTEM = Actor(persons.NOBODY)
@@ -29,3 +35,14 @@ async def remind(database: Database, projects: Projects[Any], now: str) -> int:
         except NotFound:
             continue  # gone by now
     return len(due)
+
+
+async def reminding(database: Database, projects: Projects[Any], now: Callable[[], str]) -> None:
+    """Remind people now and then, beside everything else; an outage is waited out."""
+    while True:
+        try:
+            with suppress(Busy):
+                await remind(database, projects, now())
+        except Exception:
+            structlog.get_logger(__name__).exception("reminding_failed")
+        await asyncio.sleep(REMIND_EACH_S)

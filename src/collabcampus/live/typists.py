@@ -64,7 +64,8 @@ class Typists(Generic[F]):
             self._lately[typing] = now
             self._places[who] += 1
             self._tell(typing)
-            self._announcer.tell(msgspec.json.encode(_Hint(self._node, typing)).decode())
+            hint = msgspec.json.encode(_Hint(self._node, typing)).decode()
+            self._announcer.tell(hint, typing.project_id)
 
     def _forget_before(self, then: float) -> None:
         while self._lately and next(iter(self._lately.values())) <= then:

@@ -10,8 +10,9 @@ import asyncio
 import os
 import socket
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -20,15 +21,13 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq.abc import PGconn
 from psycopg.pq.misc import PGnotify
 
-from collabcampus.domain.errors import Busy
 from collabcampus.log.database import Connection, Database
+from collabcampus.log.pulse import TICK_S, Deaf, Pulse, Tick
 
 HEADS = "collabcampus_heads"
 HEARTBEAT = "collabcampus_heartbeat"
 RECONNECT_S = 0.5
-TICK_S = 5.0
 ANSWER_WITHIN_S = 5.0
-MISSED_BEATS = 3
 KEEPALIVE = {
     "connect_timeout": "5",
     "keepalives": "1",
@@ -39,13 +38,8 @@ KEEPALIVE = {
 }
 
 Heard = Callable[[str], None]
-Tick = Callable[[], Awaitable[None]]
 
 _logger = structlog.get_logger(__name__)
-
-
-class Deaf(Exception):
-    """The connection lives, but notifications do not arrive over it."""
 
 
 def parse_heads(payload: str) -> list[tuple[str, int]]:
@@ -57,43 +51,57 @@ def parse_heads(payload: str) -> list[tuple[str, int]]:
 class PostgresBus:
     """A bus by LISTEN and NOTIFY: it listens on a connection of its own and publishes through the pool.
 
-    Heads are notified by the append itself, in its transaction; `publish` is for all else.
+    What a transaction has to tell it notifies itself, as the append does with heads; `publish` is for all else. Every
+    node hears of every project.
     """
 
     def __init__(self, database: Database, tick: Tick, *, interval_s: float = TICK_S) -> None:
         """`tick` is awaited every `interval_s`, and at once after a connection was (re)made."""
-        self.tick = tick
-        self._listening = asyncio.Event()
-        self._database, self._interval_s = database, interval_s
+        self._database, self._pulse = database, Pulse(tick, interval_s)
         self._heartbeat = f"{HEARTBEAT}_{uuid.uuid4().hex}"
-        self._channels: dict[bytes, Heard] = {self._heartbeat.encode(): self._beat}
-        self._unheard_beats = 0
+        self._channels: dict[bytes, Heard] = {self._heartbeat.encode(): self._pulse.heard}
+
+    @property
+    def tick(self) -> Tick:
+        """Awaited every few seconds."""
+        return self._pulse.tick
+
+    @tick.setter
+    def tick(self, tick: Tick) -> None:
+        self._pulse.tick = tick
 
     @property
     def listening(self) -> asyncio.Event:
         """Set while what others publish is known to arrive here."""
-        return self._listening
+        return self._pulse.listening
 
     def subscribe(self, channel: str, heard: Heard) -> None:
         """Call `heard` with each payload of a channel; before `run`. It must neither wait nor fail."""
         self._channels[channel.encode()] = heard
 
-    async def publish(self, channel: str, payload: str) -> None:
+    def care(self, project_id: str) -> None:
+        """Nothing to do: everything is heard."""
+
+    def let_go(self, project_id: str) -> None:
+        """Nothing to do: everything is heard."""
+
+    async def publish(self, channel: str, payload: str, project_id: str | None = None) -> None:
         """Tell every node; a Busy where it cannot be told. Payloads are shorter than 8,000 bytes."""
         await self._database.write("SELECT pg_notify(%s, %s)", channel, payload)
 
     async def run(self) -> None:
         """Follow until cancelled; a lost connection is made again."""
-        while True:
-            try:
-                await self._listen()
-            except (psycopg.Error, Deaf) as error:
-                _logger.warning("follower_lost_its_connection", error=type(error).__name__)
-            except Exception:
-                _logger.exception("follower_failed")  # and goes on: a room that is not followed falls silent
-            finally:
-                self._listening.clear()
-            await asyncio.sleep(RECONNECT_S)
+        async with self._pulse.ticking():
+            while True:
+                try:
+                    await self._listen()
+                except (psycopg.Error, Deaf) as error:
+                    _logger.warning("follower_lost_its_connection", error=type(error).__name__)
+                except Exception:
+                    _logger.exception("follower_failed")  # and goes on: a room that is not followed falls silent
+                finally:
+                    self._pulse.lost()
+                await asyncio.sleep(RECONNECT_S)
 
     async def _listen(self) -> None:
         where: dict[str, Any] = {**KEEPALIVE, **conninfo_to_dict(self._database.conninfo)}
@@ -104,37 +112,28 @@ class PostgresBus:
                 for channel in self._channels:
                     await connection.execute(b"LISTEN " + channel)
             ears = _Ears(connection.pgconn, self._hear)
-            self._beat("")
-            self._listening.set()
-            ticking = asyncio.create_task(self._ticking(connection, ears))
+            beating = asyncio.create_task(self._pulse.beating(self._beat, partial(_answers, connection, ears)))
             try:
                 with ears:
-                    await asyncio.wait((ticking, ears.lost), return_when=asyncio.FIRST_COMPLETED)
-                (ears.lost if ears.lost.done() else ticking).result()
+                    await asyncio.wait((beating, ears.lost), return_when=asyncio.FIRST_COMPLETED)
+                (ears.lost if ears.lost.done() else beating).result()
             finally:
-                ticking.cancel()
-                await asyncio.gather(ticking, return_exceptions=True)
+                beating.cancel()
+                await asyncio.gather(beating, return_exceptions=True)
 
-    async def _ticking(self, connection: Connection, ears: "_Ears") -> None:
-        while True:
-            await self.tick()
-            with suppress(Busy):
-                await self.publish(self._heartbeat, "")
-                self._unheard_beats += 1
-            await asyncio.sleep(self._interval_s)
-            with ears.covered(), _hanging_up(connection):
-                await connection.execute(b"SELECT 1")
-            if self._unheard_beats >= MISSED_BEATS:
-                raise Deaf
-
-    def _beat(self, _: str) -> None:
-        self._unheard_beats = 0
+    async def _beat(self) -> None:
+        await self.publish(self._heartbeat, "")
 
     def _hear(self, notice: PGnotify) -> None:
         try:
             self._channels[notice.relname](notice.extra.decode())
         except Exception:  # one that fails must not cost the others their hints
             _logger.exception("hint_not_taken", channel=notice.relname.decode())
+
+
+async def _answers(connection: Connection, ears: "_Ears") -> None:
+    with ears.covered(), _hanging_up(connection):
+        await connection.execute(b"SELECT 1")
 
 
 @contextmanager
