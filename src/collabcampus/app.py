@@ -22,6 +22,7 @@ from litestar import Litestar
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from collabcampus.buses import rooms_bus
 from collabcampus.domain.errors import Busy
 from collabcampus.embedded import Cluster, find_binaries
 from collabcampus.http import api, mailed_pages
@@ -35,9 +36,9 @@ from collabcampus.identity.letters import Letters
 from collabcampus.identity.mail import mailer
 from collabcampus.identity.openid import OpenId
 from collabcampus.identity.post import Post
-from collabcampus.live import hints
 from collabcampus.live.bus import Bus
 from collabcampus.live.heads import Heads
+from collabcampus.live.hints import Hints
 from collabcampus.live.notices import Notices
 from collabcampus.live.presence import Presence
 from collabcampus.live.projects import Projects
@@ -150,12 +151,10 @@ class Application:
         self.settings = settings
         share = max(FEWEST_CONNECTIONS, CONNECTIONS // settings.workers)
         self.database = Database(conninfo, most=min(POOL_MAX, share))
-        self.bus: Bus = PostgresBus(self.database, self._heal)
-        """What a transaction tells by NOTIFY comes by this one, what rooms tell each other by `rooms_bus`."""
-        self.rooms_bus = self._rooms_bus()
-        own_hints = hints.Hints(self.rooms_bus) if settings.bus else None
+        self.bus: Bus = PostgresBus(self.database, self._heal)  # also: what transactions tell by NOTIFY
+        self.rooms_bus = rooms_bus(settings.bus, self.bus, self._heal_projects, self._heads, self._compare)
         self.projects: Projects[Frame] = Projects(
-            self.database, SocketFrames(), now=now, fresh_id=fresh_id, hints=own_hints
+            self.database, SocketFrames(), now=now, fresh_id=fresh_id, hints=Hints.over(self.rooms_bus, but=self.bus)
         )
         self.identity = Identity(
             self.database,
@@ -248,7 +247,8 @@ class Application:
             partial(
                 why_not_ready,
                 self.database,
-                {"PostgreSQL": self.bus} | ({"NATS": self.rooms_bus} if self.settings.bus else {}),
+                self.bus,
+                self.rooms_bus,
             ),
             openid=self.openid,
             origins=self.settings.origins,
@@ -261,19 +261,13 @@ class Application:
         for project_id, position in parse_heads(payload):
             self.projects.hint(project_id, position)
 
-    def _rooms_bus(self) -> Bus:
-        if not self.settings.bus:
-            return self.bus
-        from collabcampus.live.nats_bus import NatsBus  # an extra
-
-        bus = NatsBus(self.settings.bus, self._heal_projects, lambda some: self.projects.compare(some))
-        bus.subscribe(hints.HEADS, self._heads)
-        return bus
-
     async def _heal(self) -> None:
         await self.identity.heal()
         if self.rooms_bus is self.bus:
             await self._heal_projects()
+
+    async def _compare(self, project_ids: list[str]) -> None:
+        await self.projects.compare(project_ids)
 
     async def _heal_projects(self) -> None:
         with suppress(Busy):

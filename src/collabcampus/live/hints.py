@@ -1,6 +1,7 @@
 """Heads of projects over a bus that the append does not notify by.
 
-Whoever commits tells, and who has the project in memory hears. A hint that is lost between the commit and the others heals by their tick, as every other does.
+Whoever commits tells, and who has the project in memory hears. A hint that is lost in between heals by the tick of
+the others, as every other does.
 """
 
 import asyncio
@@ -18,6 +19,11 @@ class Hints:
         self._bus = bus
         self._untold: dict[str, int] = {}  # only a project's last head is worth telling
         self._telling: asyncio.Task[None] | None = None
+
+    @classmethod
+    def over(cls, bus: Bus, *, but: Bus) -> "Hints | None":
+        """Over this bus; None where it is that one, by which the append notifies."""
+        return None if bus is but else cls(bus)
 
     def care(self, project_id: str) -> None:
         """The project is in memory from now on."""
