@@ -1,9 +1,12 @@
 """`nats-server` as a process of its own, from Debian's packages; and a proxy that keeps messages back."""
 
+import asyncio
 import json
 import shutil
 import subprocess
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 NATS_SERVER = shutil.which("nats-server")
@@ -53,3 +56,38 @@ class NatsServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+
+class Proxy:
+    """Between a client and a NATS server: it can swallow messages, or fall silent on a connection for good."""
+
+    def __init__(self, server: NatsServer) -> None:
+        self._server = server
+        self.swallowing = self.silent = False
+        self.url = ""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Proxy"]:
+        """Listen meanwhile."""
+        listening = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"nats://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        yield self
+        listening.close()
+
+    async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        answers, to_server = await asyncio.open_connection("127.0.0.1", self._server.port)
+        back = asyncio.create_task(self._back(answers, to_client))
+        while data := await client.read(65_536):
+            to_server.write(data)
+        back.cancel()
+        to_server.close()
+        to_client.close()
+
+    async def _back(self, answers: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        while line := await answers.readline():
+            is_message = line.startswith(b"MSG ")
+            if is_message:
+                line += await answers.readexactly(int(line.split()[-1]) + 2)
+            if not (self.silent or (self.swallowing and is_message)):
+                to_client.write(line)
+        to_client.close()
