@@ -120,7 +120,9 @@ async def test_who_comes_on_another_node_too_is_no_news(database_url: str, bus_u
         assert (hers.heard, *(each.heard for each in others)) == ([], [], [])
 
 
-async def test_what_was_wrongly_believed_of_a_room_nobody_here_is_in_heals(database_url: str, bus_url: str | None) -> None:
+async def test_what_was_wrongly_believed_of_a_room_nobody_here_is_in_heals(
+    database_url: str, bus_url: str | None
+) -> None:
     async with two_nodes(database_url, bus_url) as (here, there):
         project_id = (await a_garden(here, ALICE)).project_id
         hers = await entered(here, project_id, ALICE)
@@ -133,7 +135,9 @@ async def test_what_was_wrongly_believed_of_a_room_nobody_here_is_in_heals(datab
         await until(lambda: there.presence.elsewhere(project_id) == {})
 
 
-async def test_whoever_starts_in_the_place_of_a_node_says_that_it_is_gone(database_url: str, bus_url: str | None) -> None:
+async def test_whoever_starts_in_the_place_of_a_node_says_that_it_is_gone(
+    database_url: str, bus_url: str | None
+) -> None:
     async with nodes(database_url, bus_url, "one.1", "two.1") as (here, there):
         project_id = (await a_garden(here, ALICE)).project_id
         await entered(here, project_id, ALICE)

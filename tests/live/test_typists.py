@@ -25,7 +25,10 @@ TASK = some_id("task", 0)
 async def two_nodes(database_url: str, bus_url: str | None = None) -> AsyncIterator[list[Application]]:
     """Two nodes on one database that hear each other, by this bus."""
     async with AsyncExitStack() as stack:
-        nodes = [await stack.enter_async_context(Application(Settings(bus=bus_url), database_url).running()) for _ in range(2)]
+        nodes = [
+            await stack.enter_async_context(Application(Settings(bus=bus_url), database_url).running())
+            for _ in range(2)
+        ]
         for each in nodes:
             await each.rooms_bus.listening.wait()
         yield nodes

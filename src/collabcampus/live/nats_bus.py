@@ -172,8 +172,10 @@ def _read(url: str) -> tuple[list[str], str]:
 
 
 async def _answers(client: Client) -> None:
-    """Wait until the server has all that was sent. Beside: a cancellation is lost where Python 3.11's `wait_for`, which
-    the library has, finishes just then."""
+    """Wait until the server has all that was sent.
+
+    The library does so in a task of its own: Python 3.11's `wait_for` loses a cancellation that comes as it finishes.
+    """
     flushing = asyncio.ensure_future(client.flush(ANSWER_WITHIN_S))
     flushing.add_done_callback(lambda _: flushing.cancelled() or flushing.exception())
     try:
