@@ -25,7 +25,7 @@ async def why(node: Application) -> str | None:
 
 async def until(node: Application, *, ready: bool) -> str | None:
     async with asyncio.timeout(WITHIN_S):
-        while ((reason := await why(node)) is None) != ready:
+        while ((reason := await why(node)) is None) != ready:  # noqa: ASYNC110 - it is asked for, as a balancer asks
             await asyncio.sleep(0.01)
     return reason
 
