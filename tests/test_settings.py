@@ -1,5 +1,7 @@
 """Settings come from the environment, and a wrong one is refused by its name and without its value."""
 
+import sys
+
 import pytest
 
 from collabcampus.settings import BadSetting, Settings, load, unknown
@@ -44,6 +46,10 @@ def test_proxies_are_addresses_and_networks() -> None:
 
 
 GOOD = {
+    "BUS": [
+        "nats://127.0.0.1:4222", "tls://campus:p%40ss@nats.example.org", "nats://[::1]:4222/campus-a",
+        "nats://a:4222,nats://b:4222, nats://c:4222/campus/",
+    ],
     "MAIL": [
         "file:///srv/mail", "file:///srv/some%20mail", "smtp://mail.example.org", "smtp://127.0.0.1:25/",
         "smtps://user:p%40ss@mail.example.org:465", "smtp://user:pass@[::1]:65000",
@@ -54,6 +60,8 @@ GOOD = {
     "VERIFIED_ADDRESSES": ["true", "false", "1", "0"],
 }  # fmt: skip
 BAD = {
+    "BUS": ["nats.example.org", "redis://127.0.0.1", "nats://", "nats://a:70000", "nats://a,b", "nats://a/b/c", "nats://a/b.c",
+            "nats://a/b,nats://c", "nats://a b"],
     "MAIL": ["mail.example.org", "http://example.org", "file://relative", "smtp://user:secret@mail example.org",
              "smtp://mail:notaport", "smtp://mail.example.org:70000", "smtp://a/b"],
     "MAIL_FROM": ["campus", "a@b\r\nBcc: c@d", "a@b, c@d", "a@b\n", "<>"],
@@ -103,3 +111,10 @@ def test_a_wrong_shape_is_told_what_is_taken_instead() -> None:
     ):
         with pytest.raises(BadSetting, match=said):
             load({f"COLLABCAMPUS_{name}": "nonsense"})
+
+
+def test_a_bus_whose_library_is_not_there_is_refused_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nats", None)
+
+    with pytest.raises(BadSetting, match=r"pip install 'collabcampus\[nats\]'"):
+        load({"COLLABCAMPUS_BUS": "nats://127.0.0.1:4222"})
