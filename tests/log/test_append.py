@@ -7,8 +7,10 @@ import pytest
 
 from collabcampus.app import fresh_id
 from collabcampus.domain import events as e
-from collabcampus.log import read, verify
+from collabcampus.log import arrays, read, verify
+from collabcampus.log.append import _ARRAYS, _parameters
 from collabcampus.log.database import Database
+from collabcampus.log.statement import Statement
 from log.writing import Command, begun, said, write, writes
 
 pytestmark = pytest.mark.anyio
@@ -138,6 +140,27 @@ async def test_the_log_cannot_be_changed(database: Database, database_url: str, 
 async def test_the_app_may_read_and_append_and_nothing_else(database: Database, query: str) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         await database.fetch(query)
+
+
+async def test_a_worker_of_before_which_does_not_say_whether_to_notify_appends_as_ever(
+    database: Database, database_url: str
+) -> None:
+    project_id, places = fresh_id(), ", ".join(f"${nth}" for nth in range(1, 20))
+    before = Statement(
+        "append_before",
+        f"SELECT project_id, outcome FROM append({places})",
+        [arrays.ARRAY_OF[each] for each in _ARRAYS],
+    )
+    async with (
+        await psycopg.AsyncConnection.connect(database_url, autocommit=True) as listening,
+        database.connection() as connection,
+    ):
+        await listening.execute("LISTEN collabcampus_heads")
+        values = _parameters([begun(project_id)], notify=False)[:-1]
+        assert await before.run(connection, values) == []
+        assert await before.run(connection, values) == [(project_id, "repeated")]
+        async for notified in listening.notifies(timeout=5, stop_after=1):
+            assert notified.payload == f"{project_id}:1"
 
 
 async def test_the_audit_finds_every_planted_edit(database: Database, database_url: str) -> None:
