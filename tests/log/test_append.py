@@ -158,7 +158,7 @@ async def test_a_worker_of_before_which_does_not_say_whether_to_notify_appends_a
         await listening.execute("LISTEN collabcampus_heads")
         values = _parameters([begun(project_id)], notify=False)[:-1]
         assert await before.run(connection, values) == []
-        assert await before.run(connection, values) == [(project_id, "repeated")]
+        assert await before.run(connection, values) == [(project_id, "moved")]
         async for notified in listening.notifies(timeout=5, stop_after=1):
             assert notified.payload == f"{project_id}:1"
 
