@@ -9,10 +9,10 @@ from contextlib import redirect_stderr
 import pytest
 import structlog
 
-from collabcampus.app import configure_logging
 from collabcampus.identity.keys import Keyring
 from collabcampus.identity.tokens import Tokens
 from collabcampus.masking import MASKED, mask, mask_secrets
+from collabcampus.telemetry.logs import configure
 
 JWT = Tokens(Keyring.given("s" * 32)).issue(
     "0190a0b0-0000-7000-8000-000000000000", "0190a0b0-0000-7000-8000-000000000001"
@@ -28,7 +28,7 @@ def logging_as_configured() -> Iterator[io.StringIO]:
     handlers, logging.root.handlers = logging.root.handlers, []
     written = io.StringIO()
     with redirect_stderr(written):
-        configure_logging()
+        configure()
         yield written
     structlog.reset_defaults()
     logging.root.handlers = handlers

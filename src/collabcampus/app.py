@@ -2,15 +2,13 @@
 
 import asyncio
 import gc
-import logging
 import signal
 import socket
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import psycopg
@@ -29,7 +27,8 @@ from collabcampus.http import api, mailed_pages
 from collabcampus.http.documents import published
 from collabcampus.http.door import Door
 from collabcampus.http.following import Followers
-from collabcampus.http.readiness import why_not_ready
+from collabcampus.http.observed import observed
+from collabcampus.http.readiness import DRAINING, why_not_ready
 from collabcampus.http.security_headers import SecurityHeaders
 from collabcampus.identity import DISABLED_CHANNEL, KEYS_CHANNEL, NAMES_CHANNEL, SESSIONS_CHANNEL, Identity
 from collabcampus.identity.letters import Letters
@@ -47,7 +46,6 @@ from collabcampus.live.typists import Typists
 from collabcampus.log.database import POOL_MAX, Database
 from collabcampus.log.follow import HEADS, PostgresBus, parse_heads
 from collabcampus.log.migrate import migrate
-from collabcampus.masking import MaskingFormatter, mask_secrets
 from collabcampus.settings import BODY_LIMIT, Settings
 from collabcampus.sockets import described, manual
 from collabcampus.sockets.frames import Frame, SocketFrames, typing_frame
@@ -83,23 +81,6 @@ def _rfc3339(milliseconds: int) -> str:
 def fresh_id() -> str:
     """A new UUIDv7."""
     return str(uuid_utils.uuid7())
-
-
-def configure_logging() -> None:
-    """JSON lines on standard error; standard output is for answers."""
-    lines = logging.StreamHandler(sys.stderr)
-    lines.setFormatter(MaskingFormatter("%(levelname)s %(name)s %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[lines])
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            mask_secrets,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 @asynccontextmanager
@@ -149,6 +130,8 @@ class Application:
     ) -> None:
         """`worker` is which of `settings.workers` this is, if there are several, and `node` its name among all."""
         self.settings = settings
+        self.leaving = False
+        """Whether it stops: then it is not ready, whatever else holds."""
         share = max(FEWEST_CONNECTIONS, CONNECTIONS // settings.workers)
         self.database = Database(conninfo, most=min(POOL_MAX, share))
         self.bus: Bus = PostgresBus(self.database, self._heal)  # also: what transactions tell by NOTIFY
@@ -231,7 +214,7 @@ class Application:
 
     def asgi(self) -> Any:
         """The ASGI application: Socket.IO under `/socket.io`, HTTP everywhere else."""
-        both = socketio.ASGIApp(self.gateway.server, other_asgi_app=self.http())
+        both = socketio.ASGIApp(self.gateway.server, other_asgi_app=observed(self.http()))
         return SecurityHeaders(both, https=self.settings.production)
 
     def http(self) -> Litestar:
@@ -244,12 +227,7 @@ class Application:
         ]
         return api.build(
             door,
-            partial(
-                why_not_ready,
-                self.database,
-                self.bus,
-                self.rooms_bus,
-            ),
+            self.why_not_ready,
             openid=self.openid,
             origins=self.settings.origins,
             body_limit=BODY_LIMIT,
@@ -260,6 +238,10 @@ class Application:
     def _heads(self, payload: str) -> None:
         for project_id, position in parse_heads(payload):
             self.projects.hint(project_id, position)
+
+    async def why_not_ready(self) -> str | None:
+        """In words for an operator; None where it is ready to serve."""
+        return DRAINING if self.leaving else await why_not_ready(self.database, self.bus, self.rooms_bus)
 
     async def _heal(self) -> None:
         await self.identity.heal()

@@ -16,6 +16,7 @@ from collabcampus.keys_cli import key_commands
 from collabcampus.log import verify
 from collabcampus.log.migrate import migrate
 from collabcampus.log_cli import log_commands
+from collabcampus.operating import MIGRATING, operated, serving_alone, serving_by_workers
 from collabcampus.people_cli import token_commands, user_commands
 from collabcampus.production import require_production
 from collabcampus.rebuild_cli import rebuild_command
@@ -59,7 +60,7 @@ def serve(
         host=host, port=port, data=data, database_url=database_url, workers=workers, production=production
     )
     _for_production(settings, demo=demo)
-    run(partial(_serve if settings.workers == 1 else _supervise, settings, demo))
+    run(partial(_serve if settings.workers == 1 else _supervise, settings, demo), settings.logs)
 
 
 @cli.command(name="migrate")
@@ -133,20 +134,27 @@ def main() -> None:
 
 
 async def _serve(settings: config.Settings, with_demo: bool) -> None:
-    async with root.running(settings) as application:
-        demo_project = await _demo(application, with_demo)
-        await root.serve(application, partial(_tell_ready, demo_project))
+    async with operated(settings) as node, root.postgres(settings) as conninfo:
+        with node.busy(MIGRATING):
+            await migrate(conninfo)
+        async with root.Application(settings, conninfo).running() as application:
+            demo_project = await _demo(application, with_demo)
+            async with serving_alone(node, application):
+                await root.serve(application, partial(_tell_ready, demo_project))
 
 
 async def _supervise(settings: config.Settings, with_demo: bool) -> None:
-    async with root.postgres(settings) as conninfo:
-        await migrate(conninfo)
+    async with operated(settings) as node, root.postgres(settings) as conninfo:
+        with node.busy(MIGRATING):
+            await migrate(conninfo)
         async with root.Application(settings, conninfo).running() as application:
             demo_project = await _demo(application, with_demo)
         listening = root.listen(settings.host, settings.port)
         ready = partial(_tell_ready, demo_project, root.address(listening))
         settings = msgspec.structs.replace(settings, links_to=settings.links_to or root.address(listening))
-        await supervisor.serve(supervisor.Supervisor(settings, conninfo, listening), ready, root.STOP_SIGNALS)
+        async with serving_by_workers(node, settings.workers) as folder:
+            crew = supervisor.Supervisor(settings, conninfo, listening, folder)
+            await supervisor.serve(crew, ready, root.STOP_SIGNALS)
 
 
 async def _demo(application: root.Application, wanted: bool) -> str | None:

@@ -1,6 +1,5 @@
 """Keeps secrets out of every log line: by the names of fields, and by what tokens look like wherever they stand."""
 
-import logging
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -47,11 +46,3 @@ def _masked(name: object, value: Any, deeper: int) -> Any:
             return MASKED
         case _:
             return mask(str(value))
-
-
-class MaskingFormatter(logging.Formatter):
-    """The standard library's own lines, tracebacks too, without secrets."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        return mask(super().format(record))

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -54,6 +54,17 @@ class Settings(Struct, frozen=True):
 
     host: Annotated[str, Meta(description="Address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 picks a free one")] = 8000
+    metrics_port: Annotated[
+        Annotated[int, Meta(ge=0, le=65535)] | None,
+        Meta(
+            description="Port of an address for operators alone, with /metrics, /ready and /live of all workers "
+            "together; 0 picks a free one, and there is none unless set"
+        ),
+    ] = None
+    metrics_host: Annotated[str, Meta(description="Where that port is; whoever reaches it may read it")] = "127.0.0.1"
+    logs: Annotated[
+        Literal["json", "text"], Meta(description="Log lines as json for machines or text for people")
+    ] = "json"
     workers: Annotated[int, Meta(ge=1, le=64, description="Processes that serve, 1 to 64")] = 1
     data: Annotated[Path, Meta(description="Folder of the server's own PostgreSQL, and of mail")] = field(
         default_factory=lambda: user_data_path("collabcampus")

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from itertools import count
+from pathlib import Path
 from typing import IO, Any
 
 import msgspec
@@ -52,6 +53,8 @@ class Orders(Struct, frozen=True):
     inbox: int
     outboxes: list[int]
     living: int
+    telling: Path
+    """The folder of the sockets by which workers tell their metrics."""
 
     def encode(self) -> bytes:
         """One line."""
@@ -66,7 +69,9 @@ class Orders(Struct, frozen=True):
 class Supervisor:
     """`settings.workers` processes that serve one listening socket."""
 
-    def __init__(self, settings: Settings, conninfo: str, listening: socket.socket) -> None:
+    def __init__(self, settings: Settings, conninfo: str, listening: socket.socket, telling: Path) -> None:
+        """`telling` is the folder of the sockets by which workers tell their metrics."""
+        self._telling = telling
         self._settings, self._conninfo, self._listening = settings, conninfo, listening
         self._numbers = range(settings.workers)
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - as long as we live
@@ -153,7 +158,7 @@ class Supervisor:
         assert process.stdin
         # The address and the secret go this way, for command lines are everybody's. It stays open: its end is ours.
         node = f"{self._token}-{number}.{next(self._starts)}"
-        orders = Orders(number, node, self._settings, self._conninfo, inbox, outboxes, living)
+        orders = Orders(number, node, self._settings, self._conninfo, inbox, outboxes, living, self._telling)
         process.stdin.write(orders.encode())
         return process
 

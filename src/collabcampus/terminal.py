@@ -19,6 +19,7 @@ from collabcampus.embedded import EmbeddedUnavailable
 from collabcampus.identity.keys import WeakSecret
 from collabcampus.log.database import UnfitServer
 from collabcampus.log.migrate import MigrationRefused
+from collabcampus.telemetry import logs
 
 HOLDS, DOES_NOT_HOLD, MISUSE = 0, 1, 2
 
@@ -42,9 +43,9 @@ def settings_of(**options: Any) -> config.Settings:
         raise
 
 
-def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+def run(work: Callable[[], Coroutine[Any, Any, None]], log_lines: str = logs.JSON) -> None:
     """Carry a command out; what goes wrong is said in words."""
-    root.configure_logging()
+    logs.configure(log_lines)
     try:
         uvloop.run(_until_told_to_stop(work))
     except asyncio.CancelledError:

@@ -13,8 +13,12 @@ from functools import partial
 import uvloop
 
 from collabcampus import app as root
+from collabcampus.measured import measured
+from collabcampus.operating import socket_in
 from collabcampus.sockets.handover import Colleagues, Living
 from collabcampus.supervisor import Orders
+from collabcampus.telemetry import logs, traces
+from collabcampus.telemetry.gathering import telling
 
 ENDS_WITHIN_S = 10.0
 PARENT_GONE = 1
@@ -27,8 +31,10 @@ def main() -> None:
     line = sys.stdin.buffer.readline()
     if not line:
         return
-    root.configure_logging()
-    uvloop.run(_work(Orders.decode(line), report))
+    orders = Orders.decode(line)
+    logs.configure(orders.settings.logs, worker=str(orders.number))
+    with traces.tracing(logs.NODE, str(orders.number)):
+        uvloop.run(_work(orders, report))
 
 
 async def _work(orders: Orders, report: int) -> None:
@@ -40,7 +46,8 @@ async def _work(orders: Orders, report: int) -> None:
         Living(orders.living, orders.settings.workers),
     )
     application = root.Application(orders.settings, orders.conninfo, worker=orders.number, node=orders.node)
-    async with application.running():
+    path = socket_in(orders.telling, orders.number)
+    async with application.running(), measured(application), telling(path, application.why_not_ready):
         ready, leaving = partial(os.write, report, b"ready\n"), partial(os.close, report)
         await root.work(application, colleagues, ready=ready, leaving=leaving)
 

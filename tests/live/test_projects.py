@@ -286,4 +286,4 @@ async def test_a_command_that_cannot_be_decided_fails_alone(
         await application.projects.submit(c.SendMessage("Hi"), OWNER, project_id)
     monkeypatch.undo()
     assert await application.projects.submit(c.SendMessage("Hi"), OWNER, project_id)
-    assert application.projects._on_their_way == 0
+    assert application.projects.on_their_way == 0

@@ -4,6 +4,8 @@ from collabcampus.domain.errors import Busy
 from collabcampus.live.bus import Bus
 from collabcampus.log.database import Database
 
+DRAINING = "it is draining: it stops, and others serve"
+
 
 async def why_not_ready(database: Database, log: Bus, rooms: Bus) -> str | None:
     """In words for an operator; None where it is ready. The two buses may be one."""

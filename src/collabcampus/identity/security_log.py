@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from collabcampus.domain.errors import Busy
 from collabcampus.log.database import Database
+from collabcampus.telemetry import metrics
 
 SIGNED_IN = "signed_in"
 SIGN_IN_REFUSED = "sign_in_refused"
@@ -130,6 +131,7 @@ class SecurityLog:
 
         The peer's address is known where a request is being answered. Nothing secret belongs into `detail`.
         """
+        metrics.security(kind).inc()
         address = address or peer.get()
         ids = {"user_id": user_id, "actor_id": actor_id, "session_id": session_id, "address": address}
         if self.by:
@@ -152,6 +154,8 @@ class SecurityLog:
         if sample.takes(time.monotonic()):
             unsaid, sample.unsaid = sample.unsaid, 0
             self.record(kind, user_id=user_id, session_id=session_id, unsaid=unsaid, **detail)
+        else:
+            metrics.security(kind).inc()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["SecurityLog"]:
@@ -168,6 +172,11 @@ class SecurityLog:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def waiting(self) -> int:
+        """Entries that are not written yet."""
+        return len(self._waiting)
 
     async def drained(self) -> None:
         """Wait until everything recorded so far is written."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
 from typing import TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -12,7 +13,9 @@ from collabcampus.domain import events as e
 from collabcampus.domain.decisions.checks import task_of
 from collabcampus.domain.project import Actor, Project
 from collabcampus.domain.things import Comment, Invitation, Item, Label, Member, Message, Task
+from collabcampus.live.pace import RETRY_AFTER_S
 from collabcampus.log.append import Decided
+from collabcampus.telemetry import metrics, traces
 
 
 class Columns(Struct, frozen=True):
@@ -41,7 +44,10 @@ Done: TypeAlias = Callable[[Answer | None, BaseException | None], None]
 class Attempt:
     """One command from the moment it was asked until it is answered. A repeated one listens to the first."""
 
-    __slots__ = ("actor", "answer", "brought", "command", "command_id", "deadline", "digest", "expected", "listeners")
+    __slots__ = (
+        "_began", "actor", "answer", "brought", "command", "command_id", "deadline", "digest", "expected",
+        "listeners", "trace",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -60,13 +66,35 @@ class Attempt:
         self.brought, self.expected, self.deadline = brought, expected, deadline
         self.listeners = [done]
         self.answer: Answer | None = None
+        self.trace = traces.command(type(command).__name__)
+        self._began = perf_counter()
 
     def settle(self, answer: Answer | None, error: BaseException | None = None) -> None:
         """Tell everybody who waits."""
         self.answer = answer
+        metrics.command_seconds.observe(perf_counter() - self._began)
+        if error is not None:
+            _declined(error)
+        if self.trace:
+            self.trace.end(None if error is None else _code(error))
         listeners, self.listeners = self.listeners, []
         for done in listeners:
             done(answer, error)
+
+
+def overload(done: Done) -> None:
+    """Decline what is too much before anything is done about it."""
+    refused = errors.Overloaded(retryAfter=RETRY_AFTER_S)
+    _declined(refused)
+    done(None, refused)
+
+
+def _declined(error: BaseException) -> None:
+    (metrics.refused(error.code) if isinstance(error, errors.Refused) else metrics.failed).inc()
+
+
+def _code(error: BaseException) -> str:
+    return error.code if isinstance(error, errors.Refused) else type(error).__name__
 
 
 class Taken(Struct, frozen=True):

@@ -7,6 +7,7 @@ database works while we write to sockets. Each project has an outcome of its own
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from time import perf_counter
 from typing import Any, Literal, TypeAlias
 
 import psycopg
@@ -18,6 +19,7 @@ from collabcampus.live.attempts import Taken
 from collabcampus.live.project import LiveProject
 from collabcampus.log.append import Appending, Outcome, Writes
 from collabcampus.log.database import Connection, Database
+from collabcampus.telemetry import metrics
 
 COMMANDS_A_BATCH = 1_000
 RECONNECT_S = 0.05
@@ -52,6 +54,7 @@ class GroupCommit:
         self._dirty: dict[LiveProject[Any], None] = {}
         self._wake = asyncio.Event()
         self._connection: Connection | None = None
+        self._landed_at = 0.0
         self.batches = 0
 
     def gather(self, live: LiveProject[Any], taken: Taken) -> None:
@@ -66,18 +69,27 @@ class GroupCommit:
         try:
             while True:
                 batch = self._next()
+                began = perf_counter()
                 left = self._send(batch)
                 # No `await` since it landed: state and room move together, seen by everybody else.
                 self._deliver(landed)
                 landed = []
                 if batch:
-                    landed = self._land(batch, await self._fates(batch, left))
+                    landed = self._land(batch, self._measured(batch, await self._fates(batch, left), began))
                 else:
                     await self._wake.wait()
                     self._wake.clear()
         finally:
             self._deliver(landed)
             await self._disconnect()
+
+    def _measured(self, batch: Batch, fates: list[Fate], began: float) -> list[Fate]:
+        self._landed_at = perf_counter()
+        metrics.commit_seconds.observe(self._landed_at - began)
+        metrics.batch_commands.observe(sum(len(takens) for _, takens in batch))
+        for fate in fates:
+            metrics.parts[_word(fate)].inc()
+        return fates
 
     def _send(self, batch: Batch) -> Appending | None:
         """Let the batch leave at once, if there is a connection to leave by."""
@@ -157,6 +169,7 @@ class GroupCommit:
 
     def _land(self, batch: Batch, fates: list[Fate]) -> Landed:
         landed: Landed = []
+        _trace(batch, fates)
         for (live, takens), fate in zip(batch, fates, strict=True):
             if fate == "appended":
                 live.in_flight = []
@@ -180,6 +193,11 @@ class GroupCommit:
                 taken.attempt.settle(taken.answer)
             if fresh:
                 live.room.publish(fresh)
+                if live.room:
+                    metrics.delivered_here.observe(perf_counter() - self._landed_at)
+            for taken in takens:
+                if taken.attempt.trace:
+                    taken.attempt.trace.step("deliver")
             # Also of what somebody who read the log was quicker to tell the room.
             events = (event for taken in takens for event in taken.answer.events)
             concerning = [each for each in events if type(each.event) in e.CONCERNING]
@@ -189,6 +207,17 @@ class GroupCommit:
     def _take_back(self, live: LiveProject[Any], fate: Fate) -> None:
         live.rewind()
         self._refused(live, fate)
+
+
+def _word(fate: Fate) -> str:
+    return fate if isinstance(fate, str) else "error"
+
+
+def _trace(batch: Batch, fates: list[Fate]) -> None:
+    for (_, takens), fate in zip(batch, fates, strict=True):
+        for taken in takens:
+            if taken.attempt.trace:
+                taken.attempt.trace.step("append", outcome=_word(fate))
 
 
 def _writes(batch: Batch) -> list[Writes]:

@@ -40,7 +40,7 @@ class NatsBus:
         self._servers, prefix = _read(url)
         self._nodes, self._projects = f"{prefix}.nodes", f"{prefix}.projects"
         self._heartbeat = f"{prefix}.heartbeat.{uuid.uuid4().hex}"
-        self._pulse, self._arriving = Pulse(tick, interval_s), arriving
+        self._pulse, self._arriving = Pulse(tick, interval_s, "nats"), arriving
         self._channels: dict[str, Heard] = {}
         self._cared: set[str] = set()
         self._subscriptions: dict[str, Subscription] = {}

@@ -5,8 +5,10 @@ decided and not yet committed; commands are decided against it. Where a commit f
 """
 
 import asyncio
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Sequence, Sized
+from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
@@ -19,6 +21,7 @@ from collabcampus.live import views
 from collabcampus.live.attempts import Answer, Attempt, Taken, subject_of
 from collabcampus.live.rooms import Frames, Neighbours, Room
 from collabcampus.log.append import Decided
+from collabcampus.telemetry import metrics
 
 COMMANDS_REMEMBERED = 1_000
 """commandIds of clients whose answers a project keeps at hand; older ones are found in the log."""
@@ -116,6 +119,8 @@ class LiveProject(Generic[F]):
         decided = Decided(attempt.command_id, actor, attempt.digest, at, ahead.head, recorded)
         if attempt.brought:
             self._remember(attempt)
+        if attempt.trace:
+            attempt.trace.step("decide")
         return Taken(attempt, base, decided, answer)
 
     def _decided(self, attempt: Attempt, ahead: Project, at: str) -> list[e.Event]:
@@ -147,6 +152,8 @@ class LiveProject(Generic[F]):
         fresh = self.absorb(committed)
         if fresh:
             self.room.publish(fresh)
+            if self.room:
+                metrics.delivered_from_elsewhere.observe(_age(fresh[-1].at))
 
     def absorb(self, committed: Sequence[e.Recorded]) -> Sequence[e.Recorded]:
         """Bring the state forward alone; the caller owes the room what this returns."""
@@ -163,6 +170,7 @@ class LiveProject(Generic[F]):
         again = [taken.attempt for taken in (*self.in_flight, *self.gathered)]
         self.waiting.extendleft(reversed(again))
         self.in_flight, self.gathered, self._ahead = [], [], None
+        metrics.retried.inc(len(again))
         for attempt in again:
             self.forget(attempt)
         self.settled()
@@ -210,6 +218,10 @@ class LiveProject(Generic[F]):
         self._known[attempt.command_id] = attempt
         if len(self._known) > COMMANDS_REMEMBERED:
             self._known.popitem(last=False)
+
+
+def _age(at: str) -> float:
+    return max(0.0, time.time() - datetime.fromisoformat(at).timestamp())
 
 
 def _after(committed: Sequence[e.Recorded], head: int) -> Sequence[e.Recorded]:

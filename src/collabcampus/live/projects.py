@@ -16,7 +16,7 @@ from collabcampus.domain import errors
 from collabcampus.domain import events as e
 from collabcampus.domain.project import Actor, Project
 from collabcampus.live import copies, history, pasts, undoing
-from collabcampus.live.attempts import Answer, Attempt, Done, Taken, creates, join, resolve, unnamed
+from collabcampus.live.attempts import Answer, Attempt, Done, Taken, creates, join, overload, resolve, unnamed
 from collabcampus.live.background import Background
 from collabcampus.live.commit import Fate, GroupCommit
 from collabcampus.live.hints import Hints
@@ -68,7 +68,7 @@ class Projects(Generic[F]):
         self._background = Background()
         moved = hints.moved if hints else None
         self._lanes = [GroupCommit(database, self._taken_back, self._committed, moved) for _ in range(LANES)]
-        self._on_their_way = 0
+        self.on_their_way = 0
         self.neighbours: Neighbours[F] | None = None
         self.committed_here: Callable[[Sequence[e.Recorded]], None] | None = None
 
@@ -167,10 +167,10 @@ class Projects(Generic[F]):
 
         Commands offered for one project are carried out in this order.
         """
-        if self._on_their_way >= COMMANDS_WAITING:
-            done(None, errors.Overloaded(retryAfter=RETRY_AFTER_S))
+        if self.on_their_way >= COMMANDS_WAITING:
+            overload(done)
             return
-        self._on_their_way += 1
+        self.on_their_way += 1
         attempt = Attempt(
             c.with_id(command, self._fresh_id()),
             actor,
@@ -234,7 +234,7 @@ class Projects(Generic[F]):
             self.committed_here(events)
 
     def _arrived(self, answer: Answer | None, error: BaseException | None) -> None:
-        self._on_their_way -= 1
+        self.on_their_way -= 1
 
     def _taken_back(self, live: LiveProject[F], fate: Fate) -> None:
         live.alone = live.alone or fate == "failed"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from collabcampus.domain import events as e
+from collabcampus.telemetry import metrics
 
 CROWD = 100
 """People in a room from which on arrivals and departures are gathered: n joins must not cost n² frames."""
@@ -182,6 +183,7 @@ class Room(Generic[F]):
     def _tell_events(self, committed: Sequence[e.Recorded]) -> None:
         if committed and self._listeners:
             self.tell(self._frames.events(committed))
+            metrics.frames.inc(len(committed) * len(self._listeners))
 
     def tell_head(self) -> None:
         """Say how far everybody was told, if anything was: behind the frames of it, so never ahead of them."""

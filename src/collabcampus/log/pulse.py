@@ -7,10 +7,12 @@ for itself: whoever does not hear its own hears nobody's, whatever the connectio
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from time import perf_counter
 
 import structlog
 
 from collabcampus.domain.errors import Busy
+from collabcampus.telemetry import metrics
 
 TICK_S = 5.0
 MISSED_BEATS = 3
@@ -27,14 +29,17 @@ class Deaf(Exception):
 class Pulse:
     """One bus's."""
 
-    def __init__(self, tick: Tick, interval_s: float) -> None:
-        """`tick` is awaited every `interval_s`, connected or not, and at once after a connection was (re)made."""
+    def __init__(self, tick: Tick, interval_s: float, bus: str = "postgres") -> None:
+        """`tick` is awaited every `interval_s`, connected or not, and at once after a connection was (re)made;
+        `bus` is what metrics call it."""
         self.tick = tick
         self.listening = asyncio.Event()
         """Set from a heartbeat heard until the connection is given up."""
         self._interval_s = interval_s
         self._due = asyncio.Event()
         self._unheard = 0
+        self._published_at = 0.0
+        self._round_trips, self._deaf = metrics.heartbeat(bus), metrics.deaf(bus)
 
     @asynccontextmanager
     async def ticking(self) -> AsyncIterator[None]:
@@ -64,16 +69,19 @@ class Pulse:
         self._due.set()
         while True:
             with suppress(Busy):
+                self._published_at = perf_counter()
                 await publish()
                 self._unheard += 1
             await asyncio.sleep(self._interval_s)
             await check()
             if self._unheard >= MISSED_BEATS:
+                self._deaf.inc()
                 raise Deaf
 
     def heard(self, _: str = "") -> None:
         """A heartbeat of our own has come."""
         self._unheard = 0
+        self._round_trips.observe(perf_counter() - self._published_at)
         self.listening.set()
 
     def lost(self) -> None:

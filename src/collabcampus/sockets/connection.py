@@ -16,6 +16,7 @@ from collabcampus.sockets.frames import Frame, Opening
 from collabcampus.sockets.pacing import Pace
 from collabcampus.sockets.packets import Asked
 from collabcampus.sockets.payloads import command_id_in
+from collabcampus.telemetry import metrics
 
 COMMANDS_WAITING = 1_000
 """Events of one socket that wait for their answers; beyond, they are refused at once."""
@@ -105,6 +106,7 @@ class Connection:
         for project_id, position in missed.items():
             live = self.rooms.get(project_id)
             if live and live.room.muted(self):
+                metrics.resyncs.inc()
                 self.emit("resync", {"projectId": project_id, "position": position})
 
     def open(self, opening: Opening, rest_json: bytes) -> None:
@@ -157,6 +159,7 @@ class Connection:
     def _slow_down(self, asked: Asked, pace: Pace, wait: int) -> None:
         seconds = pace.refuse(wait)
         if seconds is None:
+            metrics.floods_closed.inc()
             self._socket.shut("it floods")
         else:
             self.refuse(asked, errors.RateLimited(retryAfter=seconds))

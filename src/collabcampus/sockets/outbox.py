@@ -16,6 +16,7 @@ from typing import Protocol
 
 from collabcampus.sockets.frames import Frame
 from collabcampus.sockets.wire import Wire
+from collabcampus.telemetry import metrics
 
 OUTBOX_LIMIT = 1024 * 1024
 """Bytes a client may leave unread before it is behind; at twice as many its connection ends."""
@@ -159,4 +160,5 @@ class Outbox:
 
     def _bound(self) -> None:
         if self.unsent > 2 * OUTBOX_LIMIT or self._excused > SHARED_LIMIT:
+            metrics.slow_closed.inc()
             self._overflow()
