@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from collabcampus.embedded import Cluster
 from collabcampus.log.database import Database
 from collabcampus.log.migrate import migrate
 from collabcampus.settings import Settings
+from nats_server import MISSING, NATS_SERVER, NatsServer
 from running import Server
 
 TEMPLATE = "template_campus"
@@ -85,3 +87,21 @@ def server(module_database_url: str) -> Iterator[Server]:
     """`collabcampus serve` as a process of its own, for a whole file."""
     with Server("--database-url", module_database_url) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """A NATS server that nobody stops."""
+    if NATS_SERVER is None:
+        pytest.skip(MISSING)
+    with NatsServer(tmp_path_factory.mktemp("nats")) as running:
+        yield running
+
+
+@pytest.fixture(params=["postgresql", "nats"])
+def bus_url(request: pytest.FixtureRequest) -> str | None:
+    """What rooms talk by, as the setting has it: each bus in turn, and nobody else on it."""
+    if request.param == "postgresql":
+        return None
+    server: NatsServer = request.getfixturevalue("nats")
+    return f"{server.url}/{uuid.uuid4().hex}"

@@ -31,13 +31,13 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def nodes(database_url: str, *names: str) -> AsyncIterator[list[Application]]:
+async def nodes(database_url: str, bus_url: str | None, *names: str) -> AsyncIterator[list[Application]]:
     """Nodes of these names on one database."""
     async with AsyncExitStack() as stack:
-        made = [Application(Settings(), database_url, node=each) for each in names]
+        made = [Application(Settings(bus=bus_url), database_url, node=each) for each in names]
         for each in made:
             await stack.enter_async_context(each.running())
-            await each.bus.listening.wait()
+            await each.rooms_bus.listening.wait()
         yield made
 
 
@@ -58,8 +58,8 @@ def everything_is_told(node: Application) -> None:
         node.presence.tick()
 
 
-async def test_a_lost_hint_heals_in_rooms_of_one_and_of_many(database_url: str) -> None:
-    async with two_nodes(database_url) as (here, there):
+async def test_a_lost_hint_heals_in_rooms_of_one_and_of_many(database_url: str, bus_url: str | None) -> None:
+    async with two_nodes(database_url, bus_url) as (here, there):
         project_id = (await a_garden(here, ALICE)).project_id
         await entered(here, project_id, ALICE)
         crowd = [Heard(each) for each in CROWD]
@@ -87,8 +87,8 @@ async def test_a_lost_hint_heals_in_rooms_of_one_and_of_many(database_url: str) 
         await here.projects.submit(c.ArchiveProject(), ALICE, project_id)
 
 
-async def test_who_is_the_first_here_finds_everybody_there_at_once(database_url: str) -> None:
-    async with two_nodes(database_url) as (here, there):
+async def test_who_is_the_first_here_finds_everybody_there_at_once(database_url: str, bus_url: str | None) -> None:
+    async with two_nodes(database_url, bus_url) as (here, there):
         project_id = (await a_garden(here, ALICE)).project_id
         watching = await entered(here, project_id, ALICE)
         await until(lambda: there.presence.elsewhere(project_id) != {})
@@ -109,8 +109,8 @@ async def test_who_is_the_first_here_finds_everybody_there_at_once(database_url:
         assert told(watching) == ["user_joined", "user_left", "user_joined"]
 
 
-async def test_who_comes_on_another_node_too_is_no_news(database_url: str) -> None:
-    async with two_nodes(database_url) as (here, there):
+async def test_who_comes_on_another_node_too_is_no_news(database_url: str, bus_url: str | None) -> None:
+    async with two_nodes(database_url, bus_url) as (here, there):
         project_id = (await a_garden(here, ALICE)).project_id
         hers = await entered(here, project_id, ALICE)
         await until(lambda: there.presence.elsewhere(project_id) != {})
@@ -120,8 +120,10 @@ async def test_who_comes_on_another_node_too_is_no_news(database_url: str) -> No
         assert (hers.heard, *(each.heard for each in others)) == ([], [], [])
 
 
-async def test_what_was_wrongly_believed_of_a_room_nobody_here_is_in_heals(database_url: str) -> None:
-    async with two_nodes(database_url) as (here, there):
+async def test_what_was_wrongly_believed_of_a_room_nobody_here_is_in_heals(
+    database_url: str, bus_url: str | None
+) -> None:
+    async with two_nodes(database_url, bus_url) as (here, there):
         project_id = (await a_garden(here, ALICE)).project_id
         hers = await entered(here, project_id, ALICE)
         await until(lambda: there.presence.elsewhere(project_id) != {})
@@ -133,8 +135,10 @@ async def test_what_was_wrongly_believed_of_a_room_nobody_here_is_in_heals(datab
         await until(lambda: there.presence.elsewhere(project_id) == {})
 
 
-async def test_whoever_starts_in_the_place_of_a_node_says_that_it_is_gone(database_url: str) -> None:
-    async with nodes(database_url, "one.1", "two.1") as (here, there):
+async def test_whoever_starts_in_the_place_of_a_node_says_that_it_is_gone(
+    database_url: str, bus_url: str | None
+) -> None:
+    async with nodes(database_url, bus_url, "one.1", "two.1") as (here, there):
         project_id = (await a_garden(here, ALICE)).project_id
         await entered(here, project_id, ALICE)
         watching = await entered(there, project_id, Actor(BOB))
@@ -142,14 +146,14 @@ async def test_whoever_starts_in_the_place_of_a_node_says_that_it_is_gone(databa
         watching.heard.clear()
         here.presence._tell = lambda hint: None  # type: ignore[method-assign]  # it is dead, for all that others hear
 
-        async with nodes(database_url, "one.2"):
+        async with nodes(database_url, bus_url, "one.2"):
             await until(lambda: room_on(there, project_id).online == [BOB])
         assert told(watching) == ["user_left"]
 
 
-async def test_a_node_that_has_just_started_knows_who_is_there(database_url: str) -> None:
-    async with nodes(database_url, "one.1") as (here,):
+async def test_a_node_that_has_just_started_knows_who_is_there(database_url: str, bus_url: str | None) -> None:
+    async with nodes(database_url, bus_url, "one.1") as (here,):
         project_id = (await a_garden(here, ALICE)).project_id
         await entered(here, project_id, ALICE)
-        async with nodes(database_url, "two.1") as (there,):
+        async with nodes(database_url, bus_url, "two.1") as (there,):
             await until(lambda: there.presence.elsewhere(project_id) == {"one.1": {ALICE.user_id: ALICE.user_id[:4]}})

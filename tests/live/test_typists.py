@@ -22,12 +22,15 @@ TASK = some_id("task", 0)
 
 
 @asynccontextmanager
-async def two_nodes(database_url: str) -> AsyncIterator[list[Application]]:
-    """Two nodes on one database that hear each other."""
+async def two_nodes(database_url: str, bus_url: str | None = None) -> AsyncIterator[list[Application]]:
+    """Two nodes on one database that hear each other, by this bus."""
     async with AsyncExitStack() as stack:
-        nodes = [await stack.enter_async_context(Application(Settings(), database_url).running()) for _ in range(2)]
+        nodes = [
+            await stack.enter_async_context(Application(Settings(bus=bus_url), database_url).running())
+            for _ in range(2)
+        ]
         for each in nodes:
-            await each.bus.listening.wait()
+            await each.rooms_bus.listening.wait()
         yield nodes
 
 
@@ -51,8 +54,8 @@ async def until(listener: Heard, count: int) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_who_types_is_seen_once_by_all_others_on_both_nodes(database_url: str) -> None:
-    async with two_nodes(database_url) as (here, there):
+async def test_who_types_is_seen_once_by_all_others_on_both_nodes(database_url: str, bus_url: str | None) -> None:
+    async with two_nodes(database_url, bus_url) as (here, there):
         project_id = (await a_garden(here, ALICE, BOB)).project_id
         mine, mine_there = await entered(here, project_id, ALICE), await entered(there, project_id, ALICE)
         his, his_there = await entered(here, project_id, BOB), await entered(there, project_id, BOB)

@@ -173,6 +173,8 @@ async def test_who_does_not_hear_its_own_heartbeat_listens_anew(proxy: Proxy) ->
 
         proxy.swallowing = True
         await eventually(lambda: not node.bus.listening.is_set())
+        await asyncio.sleep(1)  # it connects meanwhile, and believes nothing before it hears itself
+        assert not node.bus.listening.is_set()
         proxy.swallowing = False
         await eventually(node.bus.listening.is_set)
         await node.bus.publish(CHANNEL, "again")
@@ -191,3 +193,12 @@ async def test_a_half_open_connection_is_noticed_and_made_again(proxy: Proxy, da
         await eventually(node.bus.listening.is_set)
         await node.bus.publish(CHANNEL, "again")
         await eventually(lambda: node.heard == ["again"])
+
+
+async def test_where_there_is_no_listening_the_tick_goes_on(database: Database, database_url: str) -> None:
+    node = Node(database, 0.05)
+    node.bus._database.conninfo = make_conninfo(database_url, host="/nowhere")  # the pool is well
+    task = asyncio.create_task(node.bus.run())
+    await eventually(lambda: node.ticks > 3)
+    assert not node.bus.listening.is_set()
+    task.cancel()

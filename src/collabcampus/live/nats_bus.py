@@ -99,7 +99,7 @@ class NatsBus:
                 await self._connect(client, lost)
             self._client = client
             self._care_changed.set()
-            beat, answers = partial(self._publish, self._heartbeat, ""), partial(client.flush, ANSWER_WITHIN_S)
+            beat, answers = partial(self._publish, self._heartbeat, ""), partial(_answers, client)
             beating = self._pulse.beating(beat, answers)
             await _first_to_end(beating, self._follow_care(client), _raise_once(lost))
         finally:
@@ -121,13 +121,12 @@ class NatsBus:
             max_reconnect_attempts=1,
             reconnect_time_wait=0,
             connect_timeout=ANSWER_WITHIN_S,
-            flush_timeout=ANSWER_WITHIN_S,
             closed_cb=closed,
             error_cb=_note,
         )
         await client.subscribe(f"{self._nodes}.*", cb=self._hear)
         await client.subscribe(self._heartbeat, cb=self._beat)
-        await client.flush(ANSWER_WITHIN_S)
+        await _answers(client)
 
     async def _follow_care(self, client: Client) -> None:
         """Subscribe to what is cared for, and to nothing else; several at a time."""
@@ -140,7 +139,7 @@ class NatsBus:
             for project_id in new:
                 subject = f"{self._projects}.{project_id}.*"
                 self._subscriptions[project_id] = await client.subscribe(subject, cb=self._hear)
-            await client.flush(ANSWER_WITHIN_S)
+            await _answers(client)
             with suppress(Busy):  # the tick looks
                 await self._arriving([*new])
 
@@ -170,6 +169,20 @@ def _read(url: str) -> tuple[list[str], str]:
     servers = [each.strip() for each in url.split(",")]
     path = urlsplit(servers[-1]).path
     return [each.removesuffix(path) if path else each for each in servers], path.strip("/") or PREFIX
+
+
+async def _answers(client: Client) -> None:
+    """Wait until the server has all that was sent.
+
+    The library does so in a task of its own: Python 3.11's `wait_for` loses a cancellation that comes as it finishes.
+    """
+    flushing = asyncio.ensure_future(client.flush(ANSWER_WITHIN_S))
+    flushing.add_done_callback(lambda _: flushing.cancelled() or flushing.exception())
+    try:
+        await asyncio.wait((flushing,))
+        flushing.result()
+    finally:
+        flushing.cancel()
 
 
 async def _first_to_end(*work: Awaitable[None]) -> None:
