@@ -61,3 +61,8 @@ def pages(person: Person, path: str, cursor: str = "cursor", **query: Any) -> li
 def key() -> dict[str, str]:
     """A fresh commandId's header."""
     return {"Idempotency-Key": str(uuid.uuid4())}
+
+
+def asking(app: Any) -> httpx.AsyncClient:
+    """A client of an ASGI application in this very loop."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://campus.example")

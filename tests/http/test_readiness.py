@@ -1,71 +1,70 @@
-"""Readiness means it: who hears nothing of other nodes says so, and serves on."""
+"""Ready means it: a node that cannot write or hear says so, and why."""
 
 import asyncio
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import httpx
-import pytest
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from answering import asking
 from collabcampus.app import Application
-from collabcampus.http.readiness import why_not_ready
-from collabcampus.log.database import Database
-from collabcampus.settings import Settings
-from nats_server import MISSING, NATS_SERVER, NatsServer
-from running import Person, Server
+from collabcampus.http import readiness
 
-NOWHERE = "nats://127.0.0.1:1"
-WITHIN_S = 15
-
-needs_nats = pytest.mark.skipif(NATS_SERVER is None, reason=MISSING)
+WITHIN_S = 10
+LISTENING = "query LIKE 'LISTEN%%' OR query = 'SELECT 1'"
 
 
-async def why(node: Application) -> str | None:
-    return await why_not_ready(node.database, node.bus, node.rooms_bus)
+@contextmanager
+def nobody_comes_in(database_url: str, *, gone: str = "true") -> Iterator[None]:
+    """The database takes no connection meanwhile, and those for which this holds are gone."""
+    name = conninfo_to_dict(database_url)["dbname"]
+    allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+    with psycopg.connect(make_conninfo(database_url, dbname="postgres"), autocommit=True) as owner:
+        owner.execute(allow.format(sql.Identifier(str(name)), sql.Literal(False)))
+        try:
+            ended = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND ({gone})"
+            assert owner.execute(ended.encode(), (name,)).rowcount
+            yield
+        finally:
+            owner.execute(allow.format(sql.Identifier(str(name)), sql.Literal(True)))
 
 
-async def until(node: Application, *, ready: bool) -> str | None:
+async def told(application: Application, reason: str | None) -> None:
+    """Wait until that is why it is not ready."""
     async with asyncio.timeout(WITHIN_S):
-        while ((reason := await why(node)) is None) != ready:  # noqa: ASYNC110 - it is asked for, as a balancer asks
-            await asyncio.sleep(0.01)
-    return reason
+        while (said := await application.why_not_ready()) != reason:
+            assert said is None or isinstance(said, str)
+            await asyncio.sleep(0.05)
 
 
-@pytest.mark.anyio
-async def test_a_node_is_ready_once_it_hears_itself(application: Application) -> None:
-    assert await until(application, ready=True) is None
+async def test_without_the_database_it_is_not_ready_and_with_it_again(
+    application: Application, database_url: str
+) -> None:
+    await told(application, None)
+
+    with nobody_comes_in(database_url):
+        await told(application, "the database does not answer")
+    await told(application, None)
 
 
-@needs_nats
-@pytest.mark.anyio
-async def test_a_node_whose_bus_is_gone_is_unready_until_it_is_back(database_url: str, tmp_path: Path) -> None:
-    with NatsServer(tmp_path) as nats:
-        async with Application(Settings(bus=nats.url), database_url).running() as node:
-            await until(node, ready=True)
-            nats.kill()
-            assert await until(node, ready=False) == (
-                "over the bus its own heartbeat does not come back: other nodes are heard late"
-            )
-            nats.start()
-            await until(node, ready=True)
+async def test_a_follower_that_is_deaf_is_a_reason_although_the_database_answers(
+    application: Application, database_url: str
+) -> None:
+    await told(application, None)
+
+    with nobody_comes_in(database_url, gone=LISTENING):
+        await told(application, "over PostgreSQL its own heartbeat does not come back: other nodes are heard late")
+    await told(application, None)
 
 
-@pytest.mark.anyio
-async def test_without_its_database_it_says_that(application: Application) -> None:
-    nowhere = Database("postgresql://127.0.0.1:1/nowhere")
-    nowhere.pool.timeout = 0.1
-    await nowhere.pool.open(wait=False)
-    assert await why_not_ready(nowhere, application.bus, application.bus) == "the database does not answer"
-    await nowhere.close()
+async def test_who_drains_is_not_ready_whatever_else_holds(application: Application) -> None:
+    await told(application, None)
 
+    application.leaving = True
 
-@needs_nats
-def test_the_door_says_why_and_everything_else_is_served(database_url: str) -> None:
-    with Server("--database-url", database_url, COLLABCAMPUS_BUS=NOWHERE) as server:
-        answer = httpx.get(f"{server.url}/health/ready")
-        assert answer.status_code == 503
-        assert answer.json() == {
-            "status": "not ready",
-            "reason": "over the bus its own heartbeat does not come back: other nodes are heard late",
-        }
-        alice = Person(server.url, "Alice")
-        assert alice.task(alice.project())
+    async with asking(application.http()) as client:
+        ready, live = await client.get("/health/ready"), await client.get("/health/live")
+    assert (ready.status_code, ready.json()) == (503, {"status": "not ready", "reason": readiness.DRAINING})
+    assert (live.status_code, live.json()) == (200, {"status": "live"})
