@@ -54,7 +54,7 @@ def test_a_query_names_series_and_values_that_there_are(name: str) -> None:
     asked = set(re.findall(r"\b([a-z_]+)(?=\{|\[| [=<>]| *$)", re.sub(r'"[^"]*"', "", query)))
 
     assert asked & SERIES
-    assert not {each for each in re.findall(r"\b(?:collabcampus|process|python)_\w+", query)} - SERIES
+    assert not set(re.findall(r"\b(?:collabcampus|process|python)_\w+", query)) - SERIES
     assert query.count("(") == query.count(")")
     for label, values in re.findall(r'(\w+)(?:=~?|!=)"([^"$]*)"', query):
         if label in VALUES:

@@ -16,8 +16,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from collabcampus.log.migrate import ADVISORY_LOCK as MIGRATION_LOCK
-from collabcampus.operating import MIGRATING
-from running import COLLABCAMPUS, Person, Server
+from collabcampus.operating import MIGRATING, operated
+from collabcampus.settings import Settings
+from running import Person, Server
 from sockets.raw import RawSocket
 
 WITHIN_S = 20
@@ -124,12 +125,9 @@ def test_while_the_database_is_migrated_the_node_lives_and_is_not_ready(database
     assert server.stop() == 0
 
 
-def test_an_address_that_is_taken_is_said_before_anything_begins(database_url: str) -> None:
+async def test_an_address_that_is_taken_is_said_before_anything_begins(anyio_backend: object) -> None:
     with socket_module.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        command = [str(COLLABCAMPUS), "serve", "--port", "0", "--database-url", database_url]
-        environ = {**os.environ, "COLLABCAMPUS_METRICS_PORT": port}
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
-
-    assert done.returncode == 1
-    assert f"cannot listen on 127.0.0.1 port {port}" in done.stderr
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1 port {port}"):
+            async with operated(Settings(metrics_port=port)):
+                pass

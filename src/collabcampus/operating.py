@@ -1,5 +1,6 @@
 """The operator's address of a node, put together: of one process, or of a supervisor and its workers."""
 
+import asyncio
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -74,13 +75,23 @@ class _Crew:
 
     async def why_not(self) -> str | None:
         """Why nobody serves: a client of a node with one worker that does is served."""
-        told = await self._ask()
-        reasons = [f"worker {name}: {each.why_not if each else DOWN}" for name, each in told.items()]
-        served = any(each and each.why_not is None for each in told.values())
-        return None if served else "; ".join(reasons)
+        asking = {name: asyncio.create_task(gathering.ask(path)) for name, path in self._sockets.items()}
+        try:
+            for answer in asyncio.as_completed(asking.values()):
+                told = await answer
+                if told and told.why_not is None:
+                    return None  # without waiting for one that hangs
+            return "; ".join(f"worker {name}: {_reason(each.result())}" for name, each in asking.items())
+        finally:
+            for each in asking.values():
+                each.cancel()
 
     async def _ask(self) -> dict[str, Told | None]:
         return dict(zip(self._sockets, await gathering.ask_all(self._sockets.values()), strict=True))
+
+
+def _reason(told: Told | None) -> str | None:
+    return told.why_not if told else DOWN
 
 
 def _listening(settings: Settings) -> socket.socket | None:

@@ -34,7 +34,8 @@ def observed(app: ASGIApp) -> Any:
                 await app(scope, receive, noted)
             finally:
                 route = scope.get("path_template") or metrics.UNMATCHED
-                metrics.http(method, route, noted.status).observe(perf_counter() - began)
+                # Until the answer begins: one that streams the log may go on for hours.
+                metrics.http(method, route, noted.status).observe((noted.began or perf_counter()) - began)
                 if span:
                     traces.answered(span, method, route, noted.status)
 
@@ -42,15 +43,15 @@ def observed(app: ASGIApp) -> Any:
 
 
 class _Noted:
-    """Sends on what is answered, and remembers the status."""
+    """Sends on what is answered, and remembers the status, and when it began."""
 
     def __init__(self, send: Any, request_id: bytes) -> None:
         self._send, self._request_id = send, request_id
-        self.status = GONE
+        self.status, self.began = GONE, 0.0
 
     async def __call__(self, message: Any) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.status, self.began = message["status"], perf_counter()
             message["headers"] = [*message["headers"], (REQUEST_ID, self._request_id)]
         await self._send(message)
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
+import structlog
 from msgspec import Struct
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
@@ -18,6 +19,8 @@ from collabcampus.telemetry.metrics import REGISTRY
 
 ANSWERS_WITHIN_S = 2.0
 """A worker that takes longer is down as far as a scrape is concerned; Prometheus waits for ten."""
+_logger = structlog.get_logger(__name__)
+
 WhyNot = Callable[[], Awaitable[str | None]]
 """Why it is not ready, in words; None where it is."""
 
@@ -65,14 +68,20 @@ async def telling(path: Path, why_not: WhyNot) -> AsyncIterator[None]:
             writer.close()
 
     path.unlink(missing_ok=True)  # of the one before, which may have had no time to
-    async with await asyncio.start_unix_server(answer, path):
+    try:
+        server = await asyncio.start_unix_server(answer, path)
+    except OSError as error:  # such as a folder whose path is too long: it serves all the same
+        _logger.warning("metrics_are_not_told", error=error.strerror or str(error))
+        yield
+        return
+    async with server:
         yield
 
 
-async def ask(path: Path) -> Told | None:
+async def ask(path: Path, within_s: float = ANSWERS_WITHIN_S) -> Told | None:
     """What the worker behind this socket says; None where there is none, or it does not answer in time."""
     try:
-        async with asyncio.timeout(ANSWERS_WITHIN_S):
+        async with asyncio.timeout(within_s):
             reader, writer = await asyncio.open_unix_connection(path)
             try:
                 return msgspec.msgpack.decode(await reader.read(), type=Told)

@@ -60,7 +60,9 @@ _deaf = _counter("follower_deaf", "Connections to a bus that were given up since
 loop_lag = _histogram("event_loop_lag_seconds", "By how much the event loop runs late")
 
 http_seconds = _histogram(
-    "http_request_seconds", "HTTP requests, by route and status", labels=("method", "route", "status")
+    "http_request_seconds",
+    "From a request until its answer begins, by route and status",
+    labels=("method", "route", "status"),
 )
 _security = _counter("security_events", "What the security log is told, by kind, recorded or not", "kind")
 
