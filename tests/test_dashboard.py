@@ -4,12 +4,13 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
 from collabcampus.identity.security_log import KINDS
+from collabcampus.log.append import Outcome
 from collabcampus.telemetry.gathering import Told, merged
 from collabcampus.telemetry.gauges import Gauges
 from collabcampus.telemetry.metrics import FATES, REGISTRY
@@ -73,6 +74,10 @@ def test_each_alert_is_explained() -> None:
     manual = (ROOT / "docs" / "operating.md").read_text()
 
     assert {rule["alert"] for rule in rules()} == set(re.findall(r"^\| `(CollabCampus\w+)`", manual, re.MULTILINE))
+
+
+def test_every_outcome_of_an_append_is_counted_from_the_start() -> None:
+    assert set(get_args(Outcome)) <= set(FATES)
 
 
 def test_panels_do_not_overlap_and_have_names_of_their_own() -> None:

@@ -88,7 +88,7 @@ class GroupCommit:
         metrics.commit_seconds.observe(self._landed_at - began)
         metrics.batch_commands.observe(sum(len(takens) for _, takens in batch))
         for fate in fates:
-            metrics.parts[_word(fate)].inc()
+            metrics.part(_word(fate)).inc()
         return fates
 
     def _send(self, batch: Batch) -> Appending | None:

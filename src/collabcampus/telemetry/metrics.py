@@ -16,7 +16,7 @@ from prometheus_client import (
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
-FATES = ("appended", "moved", "unknown", "failed", "error")
+FATES = ("appended", "moved", "repeated", "taken", "unknown", "failed", "error")
 UNMATCHED = "unmatched"
 """The route of a request that none was found for: its path is anybody's text."""
 
@@ -38,8 +38,6 @@ def _counter(name: str, says: str, *labels: str) -> Counter:
 batch_commands = _histogram("commit_batch_commands", "Commands of one commit", SIZES)
 commit_seconds = _histogram("commit_seconds", "From sending a batch until its outcome is known")
 _parts = _counter("commit_parts", "Projects' parts of batches, by what became of them", "outcome")
-parts = {fate: _parts.labels(fate) for fate in FATES}
-"""By fate: `moved` is a conflict with another node, which is tried again."""
 retried = _counter("commands_retried", "Commands that were decided again, since their project had moved")
 
 command_seconds = _histogram("command_seconds", "From a command's arrival until its answer")
@@ -68,6 +66,12 @@ _security = _counter("security_events", "What the security log is told, by kind,
 
 
 @cache
+def part(fate: str) -> Counter:
+    """Parts of batches with this fate: `moved` is a conflict with another node, which is tried again."""
+    return _parts.labels(fate)
+
+
+@cache
 def refused(code: str) -> Counter:
     """Commands declined with this code, which is one of ours."""
     return _refused.labels(code)
@@ -89,6 +93,10 @@ def deaf(bus: str) -> Counter:
 def security(kind: str) -> Counter:
     """Entries of one of the security log's kinds."""
     return _security.labels(kind)
+
+
+for _fate in FATES:
+    part(_fate)  # so that a rate is there from the first conflict on
 
 
 @cache
