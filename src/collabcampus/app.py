@@ -1,14 +1,11 @@
-"""The composition root: builds every room of the house and opens its doors; imported by the command line alone."""
+"""The composition root: builds every room of the house; imported by the command line and `serving` alone."""
 
 import asyncio
-import gc
 import logging
-import signal
-import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -17,7 +14,6 @@ import psycopg
 import socketio
 import structlog
 import uuid_utils
-import uvicorn
 from litestar import Litestar
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
@@ -49,21 +45,13 @@ from collabcampus.settings import BODY_LIMIT, Settings
 from collabcampus.sockets import described, manual
 from collabcampus.sockets.frames import Frame, SocketFrames, typing_frame
 from collabcampus.sockets.gateway import Gateway
-from collabcampus.sockets.handover import Colleagues, MovingProtocol, session_prefix
-from collabcampus.sockets.handshake import HandshakeProtocol
+from collabcampus.sockets.handover import session_prefix
 from collabcampus.sockets.limits import Limits
-from collabcampus.sockets.punctual import PunctualProtocol
 
 DATABASE_NAME = "collabcampus"
 WATCH_S = 0.25
-DRAIN_S = 5
-BACKLOG = 2_048
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-STARTUP_POLL_S = 0.01
 CANCEL_AGAIN_S = 0.1
 REMIND_EACH_S = 60.0
-COLLECTED_AFTER = (5_000, 20, 100)
-"""Allocations, and collections of each younger generation, before the garbage collector looks."""
 CONNECTIONS, FEWEST_CONNECTIONS = 80, 3
 """To the database: what all workers share, below PostgreSQL's usual 100; and what each has at least."""
 
@@ -147,6 +135,8 @@ class Application:
     ) -> None:
         """`worker` is which of `settings.workers` this is, if there are several, and `node` its name among all."""
         self.settings = settings
+        self.leaving = False
+        """Whether it stops: then it is not ready, whatever else holds."""
         share = max(FEWEST_CONNECTIONS, CONNECTIONS // settings.workers)
         self.database = Database(conninfo, most=min(POOL_MAX, share))
         self.projects: Projects[Frame] = Projects(self.database, SocketFrames(), now=now, fresh_id=fresh_id)
@@ -184,8 +174,7 @@ class Application:
         )
         self.identity.sessions.on_end.append(self.gateway.end_session)
         self.identity.administration.on_disabled.append(self.gateway.end_person)
-        if worker is not None:
-            self.gateway.server.eio.sid_prefix = session_prefix(worker)
+        self.gateway.server.eio.sid_prefix = session_prefix(worker, settings.node)
         self.bus: Bus = PostgresBus(self.database, self._heal)
         self.bus.subscribe(HEADS, self._heads)
         self.bus.subscribe(SESSIONS_CHANNEL, self.identity.sessions.heard)
@@ -271,7 +260,7 @@ class Application:
             rows = await self.database.fetch("SELECT NOT pg_is_in_recovery()")
         except Busy:
             return False
-        return bool(rows[0][0]) and self.bus.listening.is_set()
+        return bool(rows[0][0]) and self.bus.listening.is_set() and not self.leaving
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
@@ -290,108 +279,3 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
         await migrate(conninfo)
         async with Application(settings, conninfo).running() as application:
             yield application
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's server, whose sockets are closed before it waits for what is still being answered."""
-
-    def __init__(self, config: uvicorn.Config, *before_shutdown: Callable[[], object]) -> None:
-        super().__init__(config)
-        self._before_shutdown = before_shutdown
-
-    async def shutdown(self, sockets: Any = None) -> None:
-        for each in self._before_shutdown:
-            each()
-        await super().shutdown(sockets)
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Stop on a signal, and then go on to clean up: uvicorn's own way raises it again and so ends us first."""
-        for each in STOP_SIGNALS:
-            asyncio.get_running_loop().add_signal_handler(each, self.handle_exit, each, None)
-        yield
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; OSError where the address is taken, before anything of the server has begun."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        raise OSError(f"cannot listen on {host} port {port}: {error.strerror}") from None
-
-
-def address(listening: socket.socket) -> str:
-    """Where it listens, as an address to visit."""
-    host, port = listening.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-async def serve(application: Application, ready: Callable[[str], None]) -> None:
-    """Serve until told to stop by a signal; `ready` is called with the address once it listens.
-
-    OSError where it cannot listen there.
-    """
-    listening = listen(application.settings.host, application.settings.port)
-    application.identity.post.letters.links_to = application.settings.links_to or address(listening)
-    server = _Server(_web(application, PunctualProtocol), application.followers.close, application.gateway.close_all)
-    await _until_stopped(server, [listening], lambda: ready(address(listening)))
-
-
-async def work(
-    application: Application, colleagues: Colleagues, ready: Callable[[], object], leaving: Callable[[], object]
-) -> None:
-    """Serve what the parent deals out and others hand over, until told to stop by a signal.
-
-    `leaving` is called when no more is taken.
-    """
-    config = _web(application, MovingProtocol)
-    server = _Server(config, colleagues.close, leaving, application.followers.close, application.gateway.close_all)
-
-    def protocol(read: bytes) -> MovingProtocol:
-        return MovingProtocol(config, server.server_state, server.lifespan.state, colleagues=colleagues, read=read)
-
-    def started() -> None:
-        colleagues.open(protocol)
-        ready()
-
-    await _until_stopped(server, [], started)
-
-
-def _spare_the_collector() -> None:
-    """What there is by now stays, and what a command makes forms no cycles: look for those rarely.
-
-    As Python has it the collector took an eighth of a busy server's time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECTED_AFTER)
-
-
-async def _until_stopped(server: _Server, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
-    serving = asyncio.create_task(server.serve(sockets))
-    while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn offers a flag and no event
-        await asyncio.sleep(STARTUP_POLL_S)
-    if server.started:
-        _spare_the_collector()
-        ready()
-    await serving
-
-
-def _web(application: Application, http: Any) -> uvicorn.Config:
-    return uvicorn.Config(
-        application.asgi(),
-        loop="uvloop",
-        http=http,
-        ws=HandshakeProtocol,
-        ws_max_size=BODY_LIMIT,
-        ws_per_message_deflate=False,
-        ws_ping_interval=None,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=bool(application.settings.proxies),
-        forwarded_allow_ips=list(application.settings.proxies),
-        lifespan="off",
-        timeout_graceful_shutdown=DRAIN_S,
-    )

@@ -10,8 +10,8 @@ import typer
 
 from collabcampus import app as root
 from collabcampus import demo as demo_data
+from collabcampus import serving, settings_manual, supervisor
 from collabcampus import settings as config
-from collabcampus import settings_manual, supervisor
 from collabcampus.keys_cli import key_commands
 from collabcampus.log import verify
 from collabcampus.log.migrate import migrate
@@ -135,7 +135,7 @@ def main() -> None:
 async def _serve(settings: config.Settings, with_demo: bool) -> None:
     async with root.running(settings) as application:
         demo_project = await _demo(application, with_demo)
-        await root.serve(application, partial(_tell_ready, demo_project))
+        await serving.serve(application, partial(_tell_ready, demo_project))
 
 
 async def _supervise(settings: config.Settings, with_demo: bool) -> None:
@@ -143,10 +143,10 @@ async def _supervise(settings: config.Settings, with_demo: bool) -> None:
         await migrate(conninfo)
         async with root.Application(settings, conninfo).running() as application:
             demo_project = await _demo(application, with_demo)
-        listening = root.listen(settings.host, settings.port)
-        ready = partial(_tell_ready, demo_project, root.address(listening))
-        settings = msgspec.structs.replace(settings, links_to=settings.links_to or root.address(listening))
-        await supervisor.serve(supervisor.Supervisor(settings, conninfo, listening), ready, root.STOP_SIGNALS)
+        listening = serving.listen(settings.host, settings.port)
+        ready = partial(_tell_ready, demo_project, serving.address(listening))
+        settings = msgspec.structs.replace(settings, links_to=settings.links_to or serving.address(listening))
+        await supervisor.serve(supervisor.Supervisor(settings, conninfo, listening), ready, serving.STOP_SIGNALS)
 
 
 async def _demo(application: root.Application, wanted: bool) -> str | None:

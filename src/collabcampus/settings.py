@@ -38,6 +38,7 @@ MAIL = rf"^(file:///[!-~]+|smtps?://([!-.0-9:;-?A-~]+@)?{_HOST}{_PORT}/?)$(?!\n)
 MAIL_FROM = r"^([^<>@\x00-\x1f\x7f]* )?<?[!-;=?A-~]+@[A-Za-z0-9.-]+>?$(?!\n)"
 PAGES = rf"^https?://{_HOST}{_PORT}(/[!-\"$->@-~]*)?$(?!\n)"
 """A web address without query and fragment: the token goes into the fragment."""
+NODE = r"^[A-Za-z0-9_-]{0,32}$(?!\n)"
 REGISTRATION = (
     r"^(open|closed|invitation|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(, *[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)*)$(?!\n)"
 )
@@ -52,6 +53,22 @@ class Settings(Struct, frozen=True):
 
     host: Annotated[str, Meta(description="Address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 picks a free one")] = 8000
+    node: Annotated[
+        str,
+        Meta(
+            pattern=NODE,
+            description="This node's name among several behind a balancer, which finds it in the ids of its sessions",
+        ),
+    ] = ""
+    drain_over: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=600,
+            description="Seconds over which a process that stops spreads the closing of its sockets; few are "
+            "closed sooner",
+        ),
+    ] = 5
     workers: Annotated[int, Meta(ge=1, le=64, description="Processes that serve, 1 to 64")] = 1
     data: Annotated[Path, Meta(description="Folder of the server's own PostgreSQL, and of mail")] = field(
         default_factory=lambda: user_data_path("collabcampus")

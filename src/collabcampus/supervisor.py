@@ -3,6 +3,8 @@
 It accepts and deals in turn, instead of leaving the accepting to the workers: one shared socket goes to whoever
 is quickest, and with SO_REUSEPORT what waits for a worker that dies waits on. Dealt in turn, workers differ by one
 connection, and what a dead one left in its mailbox is dealt again.
+
+SIGHUP restarts the workers one after the other: the next one leaves when the successor of the one before is ready.
 """
 
 import asyncio
@@ -26,6 +28,8 @@ from collabcampus.sockets.handover import DEALT_AT_ONCE, Living, Moved, receive,
 WORKER = (sys.executable, "-P", "-m", "collabcampus.worker")
 READY_WITHIN_S = 60.0
 LEAVES_WITHIN_S = 15.0
+DRAINS_WITHIN_S = 5.0
+"""Beyond the seconds that the closing of sockets is spread over."""
 STABLE_S = 10.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 5.0
 STARTS_TRIED = 3
@@ -79,6 +83,8 @@ class Supervisor:
             each.setblocking(False)
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._were_ready: set[int] = set()
+        self._told_to_leave: set[int] = set()
+        self._is_ready = asyncio.Condition()
         self._all_ready = asyncio.Event()
         self._turn = count()
         self._token, self._starts = uuid.uuid4().hex[:8], count()
@@ -102,12 +108,48 @@ class Supervisor:
             ready.cancel()
             await self._stop(keeping)
 
+    async def roll(self, told: asyncio.Event) -> None:
+        """Whenever told so, renew the workers; until cancelled."""
+        while True:
+            await told.wait()
+            told.clear()
+            for number in self._numbers:
+                if not await self._renew(number):
+                    _logger.error("rolling_restart_stopped", worker=number)
+                    break
+
+    async def _renew(self, number: int) -> bool:
+        """Let one worker leave, and wait for the next in its place; False where none is ready in time."""
+        before = self._processes[number]
+        self._tell_to_leave(number)
+        asyncio.get_running_loop().call_later(self._leaves_within_s, _signal, before, signal.SIGKILL)
+        try:
+            async with asyncio.timeout(self._leaves_within_s + READY_WITHIN_S), self._is_ready:
+                await self._is_ready.wait_for(
+                    lambda: self._processes[number] is not before and self._living.stays(number)
+                )
+        except TimeoutError:
+            return False
+        return True
+
+    def _tell_to_leave(self, number: int) -> None:
+        self._told_to_leave.add(number)
+        if number in self._living:
+            self._living.leave(number)
+        _signal(self._processes[number], signal.SIGTERM)
+
+    @property
+    def _leaves_within_s(self) -> float:
+        return self._settings.drain_over + LEAVES_WITHIN_S
+
     async def _stop(self, keeping: "asyncio.Future[Any]") -> None:
+        """Let all workers leave. As long as they are there, so is the address: what is polled has to arrive."""
         self._stopping = True
+        for number in self._processes:
+            self._tell_to_leave(number)
+        await asyncio.wait((keeping,), timeout=self._settings.drain_over + DRAINS_WITHIN_S)
         asyncio.get_running_loop().remove_reader(self._listening.fileno())
         self._listening.close()
-        for process in self._processes.values():
-            _signal(process, signal.SIGTERM)
         keeping.cancel()
         leaving = [asyncio.create_task(_leave(process)) for process in self._processes.values()]
         await asyncio.gather(keeping, *leaving, return_exceptions=True)
@@ -118,6 +160,9 @@ class Supervisor:
         while not self._stopping:
             began = loop.time()
             status = await self._live_once(number)
+            if number in self._told_to_leave:
+                self._told_to_leave.discard(number)
+                continue
             quick_ends = 0 if loop.time() - began > STABLE_S else quick_ends + 1
             if quick_ends >= STARTS_TRIED and number not in self._were_ready:
                 raise WorkersFail(f"worker {number} does not start: it ended with {status}")
@@ -169,17 +214,19 @@ class Supervisor:
             return
         self._living.set(number, True)
         self._were_ready.add(number)
+        async with self._is_ready:
+            self._is_ready.notify_all()
         if len(self._were_ready) == len(self._numbers):
             self._all_ready.set()
         await process.stdout.read()
 
     def _accept_on(self) -> None:
-        if not self._stopping:
+        if self._listening.fileno() >= 0:
             asyncio.get_running_loop().add_reader(self._listening.fileno(), self._accept)
 
     def _accept(self) -> None:
         for _ in range(DEALT_AT_ONCE):
-            if not any(number in self._living for number in self._numbers):
+            if not self._living.takers():
                 self._pause_accepting()
                 return
             try:
@@ -199,12 +246,13 @@ class Supervisor:
 
     def _deal(self, moved: Moved, deadline: float | None = None) -> None:
         """To the next living worker whose mailbox has room; a little later where there is none."""
-        if self._stopping:
+        takers = self._living.takers()
+        if self._stopping and not takers:
             moved.connection.close()
             return
         for _ in self._numbers:
             number = next(self._turn) % len(self._numbers)
-            if number in self._living:
+            if number in takers:
                 with suppress(OSError):
                     send(self._outboxes[number], moved)
                     moved.connection.close()
@@ -226,13 +274,16 @@ class Supervisor:
 async def serve(supervisor: Supervisor, ready: Any, stop_signals: tuple[signal.Signals, ...]) -> None:
     """Run the workers until told to stop; `ready` is called once all of them are."""
     async with supervisor.running() as keeping:
-        told = asyncio.Event()
+        told, told_to_roll = asyncio.Event(), asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, told_to_roll.set)
+        rolling = asyncio.create_task(supervisor.roll(told_to_roll))
         for each in stop_signals:
             asyncio.get_running_loop().add_signal_handler(each, told.set)
         ready()
         stopped = asyncio.create_task(told.wait())
         await asyncio.wait((keeping, stopped), return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
+        rolling.cancel()
         if keeping.done():
             keeping.result()
 

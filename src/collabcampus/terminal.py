@@ -12,8 +12,8 @@ import uvloop
 from rich.console import Console
 
 from collabcampus import app as root
+from collabcampus import serving, supervisor
 from collabcampus import settings as config
-from collabcampus import supervisor
 from collabcampus.domain.errors import Refused
 from collabcampus.embedded import EmbeddedUnavailable
 from collabcampus.identity.keys import WeakSecret
@@ -78,6 +78,6 @@ def fail(message: str, status: int) -> None:
 async def _until_told_to_stop(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """A signal cancels the work, which cleans up behind itself; a server in full service takes over from here."""
     task = asyncio.ensure_future(work())
-    for each in root.STOP_SIGNALS:
+    for each in serving.STOP_SIGNALS:
         asyncio.get_running_loop().add_signal_handler(each, task.cancel)
     await task

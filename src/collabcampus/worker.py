@@ -13,6 +13,7 @@ from functools import partial
 import uvloop
 
 from collabcampus import app as root
+from collabcampus import serving
 from collabcampus.sockets.handover import Colleagues, Living
 from collabcampus.supervisor import Orders
 
@@ -42,7 +43,7 @@ async def _work(orders: Orders, report: int) -> None:
     application = root.Application(orders.settings, orders.conninfo, worker=orders.number, node=orders.node)
     async with application.running():
         ready, leaving = partial(os.write, report, b"ready\n"), partial(os.close, report)
-        await root.work(application, colleagues, ready=ready, leaving=leaving)
+        await serving.work(application, colleagues, ready=ready, leaving=leaving)
 
 
 def _end_with_the_parent() -> None:

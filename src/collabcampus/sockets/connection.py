@@ -29,8 +29,8 @@ class Connection:
     """A Listener of rooms. All it sends goes through the session's one outbox, so nothing overtakes."""
 
     __slots__ = (
-        "_expiry", "_gone", "_handle", "_missed", "_offer", "_on_their_way", "_pace", "_socket", "_waiting",
-        "_worker", "actor", "name", "rooms", "scopes", "send", "session_id", "user_id",
+        "_departing", "_expiry", "_gone", "_handle", "_missed", "_offer", "_on_their_way", "_pace", "_socket",
+        "_waiting", "_worker", "actor", "name", "rooms", "scopes", "send", "session_id", "user_id",
     )  # fmt: skip
     pid: str | None = None
     """What a client that can be recovered comes back with."""
@@ -58,6 +58,7 @@ class Connection:
         self._offer, self._handle = offer, handle
         self._pace = pace
         self._on_their_way = 0
+        self._departing: tuple[str, int] | None = None
         self.send = socket.outbox.tell
         """Send what a whole room is told."""
         self._missed: dict[str, int] = {}
@@ -138,6 +139,8 @@ class Connection:
     def receive(self, asked: Asked) -> None:
         """Take an event. Those of one client are taken up in the order they came; commands need not wait for the
         answers to those before, whatever has to wait lets the rest wait behind it."""
+        if self._departing is not None:
+            return
         pace = self._pace
         if pace is not None and (wait := pace.take()):
             self._slow_down(asked, pace, wait)
@@ -162,8 +165,20 @@ class Connection:
             self.refuse(asked, errors.RateLimited(retryAfter=seconds))
 
     def answered(self) -> None:
-        """An event that was taken at once has got its answer."""
+        """An event that was taken gets its answer now."""
         self._on_their_way -= 1
+        if self._departing is not None:
+            asyncio.get_running_loop().call_soon(self._depart_if_answered)
+
+    def depart(self, reason: str, code: int) -> None:
+        """End the session once all is answered that was taken; what else is asked is not heard, and may be asked
+        again elsewhere."""
+        self._departing = reason, code
+        self._depart_if_answered()
+
+    def _depart_if_answered(self) -> None:
+        if not self._on_their_way and self._departing is not None:
+            self._socket.shut(*self._departing)
 
     def expire_at(self, seconds_from_now: float) -> None:
         """End the session when its token ends, unless renewed before: the client comes back with a fresh one."""

@@ -306,6 +306,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
 
     sid_prefix = ""
     """What every session's id begins with; it names the worker that has the session."""
+    draining = False
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -376,6 +377,8 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         return self._bad_request("Unknown method")
 
     async def _handle_connect(self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None) -> Any:
+        if self.draining:
+            return requests.restarting()
         address = address_of(environ)
         if not self.addresses.enter(address):
             return requests.too_many()

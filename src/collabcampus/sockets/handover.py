@@ -29,6 +29,7 @@ DEALT_AT_ONCE = 64
 RETRY_S = 0.002
 GIVE_UP_S = 10.0
 PREFIX_LENGTH = 3
+_GONE, _LIVES, _LEAVES = range(3)
 
 
 class Moved(Struct, frozen=True):
@@ -38,9 +39,14 @@ class Moved(Struct, frozen=True):
     read: bytes
 
 
-def session_prefix(worker: int) -> str:
-    """What the session ids of a worker begin with."""
-    return f"{worker}."
+def session_prefix(worker: int | None, node: str = "") -> str:
+    """What the session ids begin with of a worker, if there are several, and of a node, if it has a name.
+
+    The name stands second, for a balancer to find it: `0.a.…`.
+    """
+    if node:
+        return f"{worker or 0}.{node}."
+    return "" if worker is None else f"{worker}."
 
 
 def owner_of(head: bytes) -> int | None:
@@ -86,18 +92,34 @@ def receive(inbox: socket.socket) -> Iterator[Moved]:
 
 
 class Living:
-    """Which workers take connections: a byte each, written by the parent and read by all."""
+    """Which workers take connections: a byte each, written by the parent and read by all.
+
+    One that leaves takes those of its own sessions alone, as long as others can have the rest.
+    """
 
     def __init__(self, file: int, workers: int) -> None:
         self._bytes = mmap.mmap(file, workers)
         self._workers = workers
 
     def __contains__(self, worker: int) -> bool:
-        return worker < self._workers and self._bytes[worker] == 1
+        return worker < self._workers and self._bytes[worker] != _GONE
 
     def set(self, worker: int, living: bool) -> None:
         """Say whether a worker takes connections."""
-        self._bytes[worker] = int(living)
+        self._bytes[worker] = _LIVES if living else _GONE
+
+    def stays(self, worker: int) -> bool:
+        """Whether a worker takes connections, and goes on to."""
+        return self._bytes[worker] == _LIVES
+
+    def leave(self, worker: int) -> None:
+        """Say that a worker leaves."""
+        self._bytes[worker] = _LEAVES
+
+    def takers(self) -> list[int]:
+        """Who is dealt connections: those that stay, or else those that are still there."""
+        staying = [each for each in range(self._workers) if self._bytes[each] == _LIVES]
+        return staying or [each for each in range(self._workers) if each in self]
 
 
 class Colleagues:

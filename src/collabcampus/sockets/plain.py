@@ -70,6 +70,10 @@ class Plain:
             self._waiting.get_nowait()
         self.ended()
 
+    def depart(self, reason: str, code: int) -> None:
+        """End the session."""
+        self._socket.shut(reason, code)
+
     def fell_behind(self) -> None:
         """Nothing is told to rooms here."""
 

@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 from engineio.async_drivers.asgi import make_response, translate_request
 
-from collabcampus.domain.errors import RateLimited
+from collabcampus.domain.errors import Busy, RateLimited, Refused
+from collabcampus.live.pace import RETRY_AFTER_S
 from collabcampus.sockets.handshake import EXTENSION
 from collabcampus.sockets.limits import TOO_MANY_RETRY_AFTER_S
 
 BETWEEN = "\x1e"
 """What separates the packets of a body."""
-TOO_MANY = "429 TOO MANY REQUESTS"
-_PROBLEM = [("Content-Type", "application/problem+json"), ("Retry-After", str(TOO_MANY_RETRY_AFTER_S))]
+TOO_MANY, RESTARTING = "429 TOO MANY REQUESTS", "503 SERVICE UNAVAILABLE"
 _SCHEMES = {"https": "https", "wss": "https"}
 
 
@@ -61,21 +61,31 @@ def packets_in(body: str) -> list[str | bytes]:
 
 def too_many() -> dict[str, Any]:
     """The answer, as python-engineio has it, to who opens a session more than one may."""
-    refused = RateLimited(retryAfter=TOO_MANY_RETRY_AFTER_S)
-    problem = {"type": "about:blank", "title": refused.message, "status": 429, "detail": refused.message}
+    return _refusal(TOO_MANY, RateLimited(retryAfter=TOO_MANY_RETRY_AFTER_S))
+
+
+def restarting() -> dict[str, Any]:
+    """The answer to who opens a session at a server that stops: another one, or its successor, takes it."""
+    return _refusal(RESTARTING, Busy(retryAfter=RETRY_AFTER_S))
+
+
+def _refusal(status: str, refused: Refused) -> dict[str, Any]:
+    number = int(status.partition(" ")[0])
+    problem = {"type": "about:blank", "title": refused.message, "status": number, "detail": refused.message}
     body = msgspec.json.encode({**problem, "code": refused.code, **refused.details})
-    return {"status": TOO_MANY, "headers": _PROBLEM, "response": body}
+    headers = [("Content-Type", "application/problem+json"), ("Retry-After", str(refused.details["retryAfter"]))]
+    return {"status": status, "headers": headers, "response": body}
 
 
 async def respond(status: str, headers: list[tuple[str, str]], payload: bytes, environ: dict[str, Any]) -> None:
-    """Answer a request. Who asked for a websocket hears that there are too many, and not 403 as for all else."""
+    """Answer a request. Who asked for a websocket hears why there is none here, and not 403 as for all else."""
     scope, send = environ["asgi.scope"], environ["asgi.send"]
-    if status != TOO_MANY or "websocket.http.response" not in scope.get("extensions", {}):
+    if status not in {TOO_MANY, RESTARTING} or "websocket.http.response" not in scope.get("extensions", {}):
         await make_response(status, headers, payload, environ)
         return
     extensions = scope["extensions"]
     raw = [(name.lower().encode(), value.encode()) for name, value in headers]
-    await send({"type": "websocket.http.response.start", "status": 429, "headers": raw})
+    await send({"type": "websocket.http.response.start", "status": int(status[:3]), "headers": raw})
     await send({"type": "websocket.http.response.body", "body": payload})
     if offered := extensions.get(EXTENSION):
         offered.handshake_complete = True  # uvicorn forgets to say so, and logs it as an error of ours

@@ -41,6 +41,9 @@ class Peer(Client, Protocol):
     def receive(self, asked: Asked) -> None:
         """Take an event."""
 
+    def depart(self, reason: str, code: int) -> None:
+        """End the session once all is answered that was asked, with this in the close frame; take nothing more."""
+
     def gone(self) -> None:
         """Hear that the client has left."""
 

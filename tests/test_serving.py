@@ -1,0 +1,156 @@
+"""Restarts in an orderly way: worker by worker, with nothing lost, and clients that come back spread out."""
+
+import json
+import shutil
+import signal
+import threading
+import time
+import uuid
+from typing import Any
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from running import Person, Server
+from sockets.raw import RawSocket
+from test_killed import Writers
+from test_workers import STREAMED, eventually, workers_of
+
+RESTARTING = 1012
+WRITTEN = 20
+PAUSE_S = 0.02
+
+needs_pgrep = pytest.mark.skipif(shutil.which("pgrep") is None, reason="there is no pgrep to find workers with")
+
+
+@pytest.fixture(scope="module")
+def pair(module_database_url: str) -> Any:
+    with Server("--workers", "2", "--database-url", module_database_url) as running:
+        yield running
+
+
+class Typist:
+    """Writes messages over a socket without pause, and keeps the position of everything it hears of the room.
+
+    When it is closed it comes back, resumes, and says again what had no answer, under the same commandId.
+    """
+
+    def __init__(self, url: str, person: Person, project_id: str) -> None:
+        self.acknowledged: list[str] = []
+        self.heard: list[int] = []
+        self.codes: list[int] = []
+        """How its connections were closed."""
+        self._url, self._person, self._project_id = url, person, project_id
+        self._said: dict[str, str] | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._live)
+
+    def __enter__(self) -> "Typist":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _live(self) -> None:
+        while not self._stop.is_set():
+            try:
+                socket = RawSocket(self._url, self._person.token)
+            except (InvalidStatus, ConnectionClosed, OSError):  # a worker that leaves takes nobody
+                time.sleep(PAUSE_S)
+                continue
+            try:
+                self._write(socket)
+            except ConnectionClosed as closed:
+                self.codes.append(closed.rcvd.code if closed.rcvd else 0)
+            socket.close()
+
+    def _write(self, socket: RawSocket) -> None:
+        position = self.heard[-1] if self.heard else 0
+        assert self._ask(socket, "join_project", {"position": position})["ok"]
+        while not self._stop.is_set():
+            self._said = self._said or {"text": str(uuid.uuid4()), "commandId": str(uuid.uuid4())}
+            answer = self._ask(socket, "send_message", self._said)
+            assert answer["ok"], answer
+            self.acknowledged.append(self._said["text"])
+            self._said = None
+            time.sleep(PAUSE_S)
+        head = self._ask(socket, "join_project", {"position": self.heard[-1]})["position"]
+        while self.heard[-1] < head:
+            self._hear(socket.next())
+
+    def _ask(self, socket: RawSocket, event: str, payload: dict[str, Any]) -> dict[str, Any]:
+        socket.send("421" + json.dumps([event, {"projectId": self._project_id, **payload}]))
+        while not (packet := socket.next()).startswith("431"):
+            self._hear(packet)
+        answer: dict[str, Any] = json.loads(packet[3:])[0]
+        return answer
+
+    def _hear(self, packet: str) -> None:
+        if packet.startswith("42"):
+            name, payload = json.loads(packet[2:])[:2]
+            if name == "project_joined":
+                self.heard += [each["position"] for each in payload["events"]]
+            elif name in STREAMED:
+                self.heard.append(payload["position"])
+
+
+def everything_said(person: Person, project_id: str) -> list[str]:
+    """All messages of the log, after checking that it has no hole."""
+    lines = person.http.get(f"/api/projects/{project_id}/events", headers={"accept": "application/x-ndjson"}).text
+    events = [json.loads(line) for line in lines.splitlines()]
+    assert [each["position"] for each in events] == list(range(1, len(events) + 1))
+    return [each["data"]["text"] for each in events if each["type"] == "MessageSent"]
+
+
+def more_than(count: int, *typists: Typist) -> None:
+    goals = [len(each.acknowledged) + count for each in typists]
+    eventually(lambda: all(len(each.acknowledged) >= goal for each, goal in zip(typists, goals, strict=True)))
+
+
+def restarted(server: Server, signal_number: int) -> None:
+    """Send the parent a signal, and wait until every worker is another."""
+    before = set(workers_of(server))
+    assert server.process
+    server.process.send_signal(signal_number)
+    eventually(lambda: len(now := set(workers_of(server))) == len(before) and not now & before)
+
+
+@needs_pgrep
+def test_workers_renewed_one_by_one_lose_and_double_nothing_of_who_writes_through_it(pair: Server) -> None:
+    person = Person(pair.url, "Alice")
+    project_id = person.project()
+    typists = [Typist(pair.url, person, project_id) for _ in range(3)]
+    with Writers(person, project_id) as writers, typists[0], typists[1], typists[2]:
+        more_than(WRITTEN, *typists)
+        restarted(pair, signal.SIGHUP)
+        more_than(WRITTEN, *typists)
+        writers.until(WRITTEN)
+    found = everything_said(person, project_id)
+    typed = {text for each in typists for text in each.acknowledged}
+
+    assert len(found) == len(set(found))
+    assert set(writers.acknowledged) | typed <= set(found) <= writers.sent | typed
+    for each in typists:
+        assert each.heard == list(range(1, each.heard[-1] + 1)), "a gap, a double or a swap"
+    assert {code for each in typists for code in each.codes} == {RESTARTING}
+    assert pair.errors == ""
+
+
+@needs_pgrep
+def test_the_address_is_there_and_ready_all_the_time(pair: Server) -> None:
+    stop, statuses = threading.Event(), []
+
+    def ask() -> None:
+        while not stop.is_set():
+            statuses.append(httpx.get(f"{pair.url}/health/ready", timeout=20).status_code)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    restarted(pair, signal.SIGHUP)
+    stop.set()
+    asking.join()
+
+    assert set(statuses) == {200}
