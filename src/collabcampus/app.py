@@ -36,6 +36,7 @@ from collabcampus.live.notices import Notices
 from collabcampus.live.presence import Presence
 from collabcampus.live.projects import Projects
 from collabcampus.live.reminders import remind
+from collabcampus.live.spending import Spending
 from collabcampus.live.typists import Typists
 from collabcampus.log.database import POOL_MAX, Database
 from collabcampus.log.follow import HEADS, PostgresBus, parse_heads
@@ -182,6 +183,8 @@ class Application:
         self.heads = Heads(self.projects.rooms, settings.head_each)
         self.bus.subscribe(DISABLED_CHANNEL, self.identity.administration.heard)
         self.bus.subscribe(NAMES_CHANNEL, self.identity.accounts.renamed)
+        if self.gateway.budgets is not None:
+            Spending(self.bus, self.gateway.budgets)
         self.presence = Presence(self.bus, self.projects.room, self.projects.rooms, node)
         self.projects.neighbours = self.presence
         self.gateway.typed = Typists(self.bus, self.projects.room, typing_frame).typed

@@ -113,8 +113,8 @@ class Settings(Struct, frozen=True):
     command_rate: Annotated[
         Limit,
         Meta(
-            description="Events a second of one socket, each worker for itself; a person's sockets and "
-            "changing requests together have twenty times as much; 0 for no limit"
+            description="Events a second of one socket; a person's sockets and changing requests together, on all "
+            "nodes, have twenty times as much; 0 for no limit"
         ),
     ] = 500
     command_burst: Annotated[Limit, Meta(description="So many of them at once, at least 500; 0 for no limit")] = 2_000
