@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -13,7 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from running import Person, Server
-from sockets.raw import RawSocket
+from sockets.raw import RawPolling, RawSocket
 from test_killed import Writers
 from test_workers import STREAMED, eventually, workers_of
 
@@ -25,7 +26,7 @@ needs_pgrep = pytest.mark.skipif(shutil.which("pgrep") is None, reason="there is
 
 
 @pytest.fixture(scope="module")
-def pair(module_database_url: str) -> Any:
+def pair(module_database_url: str) -> Iterator[Server]:
     with Server("--workers", "2", "--database-url", module_database_url) as running:
         yield running
 
@@ -154,3 +155,59 @@ def test_the_address_is_there_and_ready_all_the_time(pair: Server) -> None:
     asking.join()
 
     assert set(statuses) == {200}
+
+
+CROWD = 250
+"""So many sockets that closing them, 200 a second, leaves time to look."""
+
+
+def test_a_node_that_stops_is_not_ready_takes_no_session_and_sends_everybody_to_come_back(database_url: str) -> None:
+    with Server("--database-url", database_url) as server:
+        person = Person(server.url, "Alice")
+        crowd = [RawSocket(server.url, None) for _ in range(CROWD)]
+        polling = RawPolling(server.url, person.token)
+        assert server.process
+        server.process.send_signal(signal.SIGTERM)
+        eventually(lambda: httpx.get(f"{server.url}/health/ready").status_code == 503)
+        refused = httpx.get(f"{server.url}/socket.io/", params={"EIO": 4, "transport": "polling"})
+        with pytest.raises(InvalidStatus) as by_websocket:
+            RawSocket(server.url, person.token)
+
+        assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+        assert refused.headers["connection"] == "close"
+        assert by_websocket.value.response.status_code == 503
+        assert polling.get().text.split("\x1e")[-1] == "1", (
+            "closed by the server, which a client takes for a lost transport"
+        )
+        assert {until_closed(each)[1] for each in crowd} == {RESTARTING}
+        assert server.process.wait(20) == 0
+        assert server.errors == ""
+
+
+def until_closed(socket: RawSocket) -> tuple[list[str], int]:
+    """All packets up to the end, and the code of the close frame."""
+    packets: list[str] = []
+    try:
+        while True:
+            packets.append(socket.next(20))
+    except ConnectionClosed as closed:
+        return packets, closed.rcvd.code if closed.rcvd else 0
+
+
+def test_what_was_asked_before_is_answered_before_the_connection_closes(database_url: str) -> None:
+    asked = 200
+    with Server("--database-url", database_url) as server:
+        person = Person(server.url, "Alice")
+        project_id = person.project()
+        socket = RawSocket(server.url, person.token)
+        for number in range(asked):
+            socket.send(f"42{number}" + json.dumps(["send_message", {"projectId": project_id, "text": str(number)}]))
+        assert socket.next().startswith("430[")
+        assert server.process
+        server.process.send_signal(signal.SIGTERM)
+        packets, code = until_closed(socket)
+        assert code == RESTARTING
+        assert server.stop() == 0
+    with Server("--database-url", database_url) as again:
+        person.http.base_url = again.url
+        assert len(everything_said(person, project_id)) == 1 + sum('"ok":true' in each for each in packets)
