@@ -46,8 +46,8 @@ class _Server(uvicorn.Server):
         self._leaving: asyncio.Task[None] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Leave on the first SIGTERM, and stop on anything else."""
-        if sig == signal.SIGTERM and self._leaving is None:
+        """Leave first, and stop at once on Ctrl-C or another signal."""
+        if sig != signal.SIGINT and self._leaving is None:
             self._leaving = asyncio.get_running_loop().create_task(self._leave_and_stop(sig, frame))
         else:
             super().handle_exit(sig, frame)
@@ -69,7 +69,8 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Stop on a signal, and then go on to clean up: uvicorn's own way raises it again and so ends us first."""
-        for each in STOP_SIGNALS:
+        hang_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+        for each in (*STOP_SIGNALS, *hang_up):
             asyncio.get_running_loop().add_signal_handler(each, self.handle_exit, each, None)
         yield
 
