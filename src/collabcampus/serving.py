@@ -55,6 +55,7 @@ class _Server(uvicorn.Server):
     async def _leave_and_stop(self, sig: int, frame: FrameType | None) -> None:
         # Who asks once more goes elsewhere with the next: no connection is cut off as it is used again.
         self.config.encoded_headers.append(HANG_UP)
+        self.server_state.default_headers = [*self.server_state.default_headers, HANG_UP]  # else a second from now
         try:
             await self._leave()
         except Exception:
