@@ -33,33 +33,13 @@ CREATE TABLE rebuilt_parts (
 );
 COMMENT ON COLUMN rebuilt_parts.seen IS 'the new table holds what these transactions wrote to the partition events_<part>';
 
--- What a projection file calls. Only a rebuild gains by knowing what is superseded: the view shows the whole log.
-DROP PROCEDURE keep_projection(text, text[], text[], text);
-CREATE PROCEDURE keep_projection(
-    name text, touched_by text[], ended_by text[], changes text, superseded text[] DEFAULT '{}'
-) LANGUAGE plpgsql AS $$
-BEGIN
-    LOCK TABLE heads IN SHARE ROW EXCLUSIVE MODE;
-    EXECUTE format('DROP VIEW IF EXISTS %I', name || '_from_log');
-    EXECUTE format('DROP TABLE IF EXISTS %I', name);
-    EXECUTE format('CREATE TABLE %I (project_id uuid NOT NULL, key text NOT NULL, position bigint NOT NULL,
-                    since bigint NOT NULL, row jsonb NOT NULL, PRIMARY KEY (project_id, key))
-                    WITH (fillfactor = 80)', name);
-    EXECUTE format('CREATE VIEW %I AS %s', name || '_from_log',
-                   lives_sql(change_sql('public.event', touched_by, changes), ended_by));
-    EXECUTE format('INSERT INTO %1$I (project_id, key, position, since, row)
-                    SELECT project_id, key, position, since, row FROM %2$I', name, name || '_from_log');
-    EXECUTE format('GRANT SELECT ON %I, %I TO collabcampus_app', name, name || '_from_log');
-    INSERT INTO projections AS p (name, touched_by, ended_by, changes)
-    VALUES (keep_projection.name, keep_projection.touched_by, keep_projection.ended_by, keep_projection.changes)
-    ON CONFLICT ON CONSTRAINT projections_pkey DO UPDATE
-        SET touched_by = excluded.touched_by, ended_by = excluded.ended_by, changes = excluded.changes, sha256 = NULL;
-    CALL write_keep();
-END $$;
+-- What a projection file calls that says what is superseded. Only a rebuild gains by it: the view shows the whole log.
+CREATE PROCEDURE keep_projection(name text, touched_by text[], ended_by text[], changes text, superseded text[])
+LANGUAGE sql AS $$ CALL public.keep_projection(name, touched_by, ended_by, changes) $$;
 
 -- The same where the schema `rebuilding` comes first: the table and the view, empty, kept by nobody.
 CREATE PROCEDURE rebuilding.keep_projection(
-    name text, touched_by text[], ended_by text[], changes text, superseded text[] DEFAULT '{}'
+    name text, touched_by text[], ended_by text[], changes text, superseded text[]
 ) LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE TABLE rebuilding.%I (project_id uuid NOT NULL, key text NOT NULL, position bigint NOT NULL,
@@ -71,6 +51,8 @@ BEGIN
     INSERT INTO public.rebuilds (name, touched_by, ended_by, changes, superseded)
     VALUES (name, touched_by, ended_by, changes, superseded);
 END $$;
+CREATE PROCEDURE rebuilding.keep_projection(name text, touched_by text[], ended_by text[], changes text)
+LANGUAGE sql AS $$ CALL rebuilding.keep_projection(name, touched_by, ended_by, changes, '{}') $$;
 
 -- A table is filled faster without its indexes: they are noted and dropped, the primary key too.
 CREATE PROCEDURE rebuild_put_off_indexes(name text) LANGUAGE plpgsql AS $$
