@@ -151,9 +151,11 @@ BEGIN
 END $$;
 CREATE TRIGGER unredacted BEFORE INSERT OR UPDATE ON snapshots FOR EACH ROW EXECUTE FUNCTION refuse_unredacted();
 
--- As before, with redactions: each behind its event.
-CREATE OR REPLACE FUNCTION exported(project uuid, since bigint, until bigint) RETURNS text LANGUAGE sql STABLE
+-- A project's lines of the positions `since` to `until`, joined by line feeds; NULL where there are none. A redaction
+-- comes behind its event.
+CREATE FUNCTION exported(project uuid, since bigint, until bigint) RETURNS text LANGUAGE sql STABLE
 SET search_path = public, pg_temp
+-- Index lookups alone, which stay right at every size: a page is small and a project may be large.
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 RETURN (SELECT string_agg(l.line, E'\n' ORDER BY l.position, l.nth, l.tie COLLATE "C") FROM (
     SELECT e.position, 1 AS nth, '' AS tie, format(
