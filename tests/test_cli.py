@@ -128,9 +128,9 @@ def test_the_audit_exits_with_1_where_something_does_not_hold(module_database_ur
     assert broken.returncode == 1
     assert [each["check"] for each in json.loads(broken.stdout)["findings"]] == ["projection board", "fold board"]
 
-    assert run("rebuild", "board", "--database-url", module_database_url).stdout == "board\n"
+    assert run("rebuild", "board", "board", "--database-url", module_database_url).stdout == "board\n"
     assert run("audit", "--database-url", module_database_url).stdout == "it holds\n"
-    assert run("rebuild", "nonsense", "--database-url", module_database_url).returncode == 1
+    assert run("rebuild", "nonsense", "--database-url", module_database_url).returncode == 2
     assert run("migrate", "--database-url", module_database_url).stdout == "nothing to do\n"
 
 

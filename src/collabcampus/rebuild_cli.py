@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from collabcampus import app as root
 from collabcampus.log import rebuild as log
-from collabcampus.terminal import Data, Json, Url, run, settings_of, stderr, tell
+from collabcampus.terminal import MISUSE, Data, Json, Url, fail, run, settings_of, stderr, tell
 
 
 def rebuild_command(
@@ -23,6 +23,11 @@ def rebuild_command(
 
     Each is compared with the log and swapped in when it is whole. Stopped or killed, it goes on when it is run again.
     """
+
+    try:
+        log.files_of(projections or [])
+    except log.UnknownProjection as error:
+        fail(str(error), MISUSE)
 
     async def work() -> None:
         async with root.postgres(settings_of(data=data, database_url=database_url)) as conninfo:

@@ -10,7 +10,7 @@ from psycopg.conninfo import make_conninfo
 from collabcampus.app import fresh_id
 from collabcampus.log.database import Database, UnfitServer
 from collabcampus.log.migrate import MigrationRefused, migrate
-from collabcampus.log.rebuild import rebuild
+from collabcampus.log.rebuild import UnknownProjection, rebuild
 from collabcampus.log.sources import sql_files
 from log.writing import begun, write
 
@@ -87,7 +87,9 @@ async def test_a_projection_whose_file_went_is_dropped_and_a_new_one_is_filled(
 
 
 async def test_a_rebuild_of_an_unknown_projection_names_those_there_are(database_url: str) -> None:
-    with pytest.raises(MigrationRefused, match="there is no projection bored; there are activity, assignment, board"):
+    with pytest.raises(
+        UnknownProjection, match="there is no projection bored; there are activity, assignment, board"
+    ):
         await rebuild(database_url, ["bored"])
 
 

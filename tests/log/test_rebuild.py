@@ -328,6 +328,26 @@ async def test_a_changed_file_is_deployed_while_the_old_shape_is_read_and_writte
     assert {each.check for each in await verify.audit(owner)} == {"fold board"}, "only Python knows of no such field"
 
 
+async def test_while_somebody_reads_for_long_a_swap_locks_nothing(database: Database, owner: Connection) -> None:
+    """It would make every append wait as long as it does, time and again."""
+    await garden(database, 1)
+    await filled(owner)
+    async with await psycopg.AsyncConnection.connect(database.conninfo) as reading:
+        await reading.execute("SELECT FROM board")
+        await asyncio.sleep(2 * log.SWAP_WAIT_MS / 1000)
+        swapping = asyncio.create_task(log.swap(owner, "board"))
+        async with await psycopg.AsyncConnection.connect(database.conninfo, autocommit=True) as looking:
+            for _ in range(60):
+                held = await looking.execute(
+                    "SELECT FROM pg_locks WHERE relation = 'heads'::regclass AND mode = 'ShareRowExclusiveLock'"
+                )
+                assert held.rowcount == 0
+                await asyncio.sleep(0.01)
+        assert not swapping.done()
+        await reading.rollback()
+    await swapping
+
+
 async def test_an_audit_beside_rebuilds_finds_nothing_missing(database: Database, owner: Connection) -> None:
     await garden(database, STABLE)
     rebuilding = asyncio.create_task(log.rebuild(database.conninfo, ["board", "assignment"]))

@@ -26,12 +26,22 @@ CONNECTIONS = 2
 SWAP_WAIT_MS = 200
 """How long a swap waits for who reads the old table, and with it everybody behind it: well within the app's bound."""
 SWAP_PAUSE_S = 0.3
-SWAP_TRIES = 200
+SWAP_TRIES = 2_000
+"""Some ten minutes: an audit reads as long as it takes."""
+_READ_FOR_LONG = """
+    SELECT EXISTS (SELECT FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
+                   WHERE l.granted AND l.relation = to_regclass('public.' || quote_ident(%s))
+                     AND a.xact_start < clock_timestamp() - make_interval(secs => %s))
+"""
 WORK_MEM, INDEX_MEM = "128MB", "128MB"
 
 
 class RebuildRefused(MigrationRefused):
     """Nothing was swapped in; the message says why."""
+
+
+class UnknownProjection(Exception):
+    """There is no projection of this name; the message names those there are."""
 
 
 @dataclass
@@ -64,11 +74,11 @@ def _nobody(progress: Progress) -> None:
 
 
 def files_of(names: list[str]) -> list[Path]:
-    """The files of these projections, of all when none is named. MigrationRefused names those there are."""
+    """The files of these projections, of all when none is named. UnknownProjection names those there are."""
     files = {each.stem: each for each in sql_files("projections")}
     if unknown := sorted(set(names) - set(files)):
-        raise MigrationRefused(f"there is no projection {', '.join(unknown)}; there are {', '.join(files)}")
-    return [files[name] for name in names or files]
+        raise UnknownProjection(f"there is no projection {', '.join(unknown)}; there are {', '.join(files)}")
+    return [files[name] for name in dict.fromkeys(names or files)]
 
 
 async def rebuild(conninfo: str, names: list[str], told: Told = _nobody) -> Rebuilt:
@@ -176,8 +186,12 @@ async def catch_up(connection: Connection, name: str) -> None:
 
 
 async def swap(connection: Connection, name: str) -> None:
-    """Put the new table in the old one's place; where somebody reads the old one for long, give way and try again."""
+    """Put the new table in the old one's place. While somebody reads the old one for long, as an audit does, nothing
+    is locked: appends would wait with it, time and again."""
     for _ in range(SWAP_TRIES):
+        if await _is_read_for_long(connection, name):
+            await asyncio.sleep(SWAP_PAUSE_S)
+            continue
         await catch_up(connection, name)
         try:
             async with connection.transaction():
@@ -187,6 +201,11 @@ async def swap(connection: Connection, name: str) -> None:
         except LockNotAvailable:
             await asyncio.sleep(SWAP_PAUSE_S)
     raise RebuildRefused(f"the old {name} is being read without end: run the rebuild again to go on with it")
+
+
+async def _is_read_for_long(connection: Connection, name: str) -> bool:
+    row = await (await connection.execute(_READ_FOR_LONG, (name, SWAP_WAIT_MS / 1_000))).fetchone()
+    return row == (True,)
 
 
 class _Work:
