@@ -126,7 +126,7 @@ def test_the_audit_exits_with_1_where_something_does_not_hold(module_database_ur
         owner.execute("DELETE FROM board WHERE (project_id, key) IN (SELECT project_id, key FROM board LIMIT 1)")
     broken = run("audit", "--json", "--database-url", module_database_url)
     assert broken.returncode == 1
-    assert [each["check"] for each in json.loads(broken.stdout)["findings"]] == ["projection board", "fold board"]
+    assert [each["check"] for each in json.loads(broken.stdout)["findings"]] == ["fold board", "projection board"]
 
     assert run("rebuild", "board", "board", "--database-url", module_database_url).stdout == "board\n"
     assert run("audit", "--database-url", module_database_url).stdout == "it holds\n"

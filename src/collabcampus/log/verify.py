@@ -81,7 +81,9 @@ class _Audit:
             raise errors.exceptions[0] from None
         ((purged,),) = await _rows(first, "SELECT count(*) FROM purged")
         redacted = await redaction.count(first)
-        return Audited(projects, self._progress.events, self._findings, redacted, purged)
+        # By name, and not by which connection was quicker.
+        findings = sorted(self._findings, key=lambda each: (each.check, each.project_id, each.what))
+        return Audited(projects, self._progress.events, findings, redacted, purged)
 
     async def _fold(self, connection: Connection, kept: list[str]) -> None:
         """Fold, while the others check in SQL, and then help them."""
