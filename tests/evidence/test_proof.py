@@ -196,5 +196,16 @@ async def test_there_is_no_proof_of_what_no_checkpoint_covers_or_of_another_log(
         for table in ("events", *(f"events_{number}" for number in range(8))):
             owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER".encode())
         owner.execute("UPDATE events SET actor = key::uuid WHERE position = 4")
-    with pytest.raises(NotProven, match="does not lead to what was signed"):
-        await shown.of_event()
+        with pytest.raises(NotProven, match="does not lead to what was signed"):
+            await shown.of_event()
+
+
+@pytest.mark.parametrize("changed", ["at = at - interval '1 day'", "data = '{}'", "hash = digest"])
+async def test_an_event_that_is_not_what_its_hash_is_of_is_not_proved(shown: Shown, changed: str) -> None:
+    with psycopg.connect(shown.database.conninfo, autocommit=True) as owner:
+        for table in ("events", *(f"events_{number}" for number in range(8))):
+            owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER".encode())
+        owner.execute(f"UPDATE events SET {changed} WHERE position = 3".encode())
+
+    with pytest.raises(NotProven, match="is not what its hash is of"):
+        await shown.of_event(3)

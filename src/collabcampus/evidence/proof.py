@@ -20,6 +20,7 @@ from collabcampus.log.database import Connection
 _EVENT = """
     SELECT e.position, e.type, e.key, e.actor::text, e.command_id::text, rfc3339(e.at), encode(e.salt, 'hex'),
            encode(e.digest, 'hex'), e.data::text, e.hash,
+           leaf(e.project_id, e.position, e.type, e.key, e.actor, e.command_id, e.at, e.digest),
            encode(coalesce((SELECT p.hash FROM events AS p
                             WHERE p.project_id = e.project_id AND p.position = e.position - 1), genesis()), 'hex')
     FROM events AS e WHERE e.project_id = %s AND e.position = %s
@@ -88,7 +89,10 @@ async def prove_event(
     row = await (await connection.execute(_EVENT.encode(), (project_id, position))).fetchone()
     if not row or until.position < position:
         raise NotProven(f"checkpoint {name} covers no event {position} of {project_id}")
-    *envelope, salt, digest, text, hashed, predecessor = row
+    *envelope, salt, digest, text, hashed, leaf, predecessor = row
+    stored = sha256(bytes.fromhex(salt) + text.encode()).hexdigest() if salt else digest
+    if stored != digest or hashed != sha256(bytes.fromhex(predecessor) + leaf).digest():
+        raise NotProven(f"event {position} of {project_id} is not what its hash is of: audit the log")
     # Of redacted data there is no salt any more, and what stands there is not what was said.
     said = {"salt": salt, "data": text} if data and salt else {"digest": digest}
     links = await _links(connection, Leaf(project_id, position, bytes(hashed)), until)
