@@ -5,7 +5,12 @@ import os
 import subprocess
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import pytest
+import typer
+
+from collabcampus.redact_cli import redact_command
 from running import COLLABCAMPUS, Person, Server
 from sockets.raw import RawSocket
 from test_cli import run
@@ -81,3 +86,12 @@ def test_what_cannot_be_redacted_is_said(server: Server, module_database_url: st
 
     assert (misuse.returncode, "expected" in misuse.stderr) == (2, True)
     assert (refused.returncode, "MemberAdded, which says nothing" in refused.stderr) == (1, True), refused.stderr
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_a_reason_is_kept_for_good_and_so_there_is_one(reason: str, tmp_path: Path) -> None:
+    with pytest.raises(typer.Exit) as refused:
+        redact_command(UUID(int=1), [1], reason=reason, data=tmp_path)
+
+    assert refused.value.exit_code == 2
+    assert list(tmp_path.iterdir()) == []

@@ -33,6 +33,8 @@ def redact_command(
     """
     if (person is None) == (project is None) or (project is None) != (not positions):
         fail("either a project and positions or --person is expected", MISUSE)
+    if not reason.strip():
+        fail("a reason is expected: it is kept for good", MISUSE)
 
     async def work() -> None:
         async with root.postgres(settings_of(data=data, database_url=database_url)) as conninfo:
