@@ -47,6 +47,9 @@ def test_a_server_takes_checkpoints_and_the_audit_finds_what_was_cut(database_ur
     assert audited.returncode == 1
     told = {line.partition("Z: ")[2] for line in audited.stdout.splitlines() if " checkpoint " in line}
     assert told == {"position 4 is gone"}
+    assert "held against no checkpoints" not in audited.stderr
+    signed = shell("collabcampus checkpoint", data, DATABASE_URL=database_url)
+    assert (signed.returncode, "not what was signed before" in signed.stderr) == (1, True)
 
 
 @pytest.mark.anyio
@@ -61,7 +64,8 @@ async def test_what_cannot_be_checked_is_misuse(database_url: str, tmp_path: Pat
     key = tmp_path / "key.pub"
     key.write_text("nonsense\n")
     async with await psycopg.AsyncConnection.connect(database_url) as connection:
-        assert await against_checkpoints(connection, load({"COLLABCAMPUS_DATA": str(tmp_path)}), None, None) == []
+        nowhere = load({"COLLABCAMPUS_DATA": str(tmp_path)})
+        assert await against_checkpoints(connection, nowhere, None, None) == (0, [])
         with pytest.raises(typer.Exit) as bad:
             await against_checkpoints(connection, load({}), tmp_path, key)
     assert bad.value.exit_code == 2

@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 import psycopg
 import typer
+from msgspec import structs
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from collabcampus import app as root
@@ -49,7 +50,8 @@ def audit_command(
             else:
                 found = await _audited(settings, checkpoints, public_key, told)
         rate = found.events / (time.monotonic() - began)
-        stderr.print(f"{found.projects} projects, {found.events} events, {rate:,.0f} events/s", highlight=False)
+        said = f"{found.projects} projects, {found.events} events, {rate:,.0f} events/s"
+        stderr.print(f"{said}, held against {found.checkpoints or 'no'} checkpoints", highlight=False)
         _tell(found, as_json=as_json)
 
     run(work)
@@ -65,8 +67,8 @@ async def _audited(
             for _ in range(CONNECTIONS)
         ]
         found = await verify.audit_whole(first, *others, told=told)
-        found.findings.extend(await against_checkpoints(first, settings, checkpoints, public_key))
-        return found
+        held_against, more = await against_checkpoints(first, settings, checkpoints, public_key)
+        return structs.replace(found, findings=found.findings + more, checkpoints=held_against)
 
 
 def _tell(found: verify.Audited, *, as_json: bool) -> None:

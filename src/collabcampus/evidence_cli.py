@@ -14,7 +14,7 @@ from collabcampus.evidence.against import against
 from collabcampus.evidence.folder import NOTE, Folder
 from collabcampus.evidence.proof import EventProof, GrowthProof, NotProven, prove_event, prove_growth
 from collabcampus.evidence.signing import BadKey, public_file, public_keys
-from collabcampus.evidence.taking import Evidence, evidence_of, key_of, take
+from collabcampus.evidence.taking import Evidence, evidence_of, key_of, lost_since_newest, take
 from collabcampus.log.database import Connection
 from collabcampus.log.migrate import migrate
 from collabcampus.log.verify import Finding
@@ -43,7 +43,8 @@ class Taken(Struct, frozen=True, rename="camel"):
 
 @evidence_commands.command(name="checkpoint")
 def checkpoint_command(data: Data = None, database_url: Url = None, as_json: Json = False) -> None:
-    """Sign what the log is now, and write it outside the database; nothing is written where nothing changed.
+    """Sign what the log is now, and write it outside the database; nothing is written where nothing changed. Exit 1
+    where the log is not what the newest checkpoint says: that one stays as evidence.
 
     A server at work does so each hour (COLLABCAMPUS_CHECKPOINT_EACH). The folder is COLLABCAMPUS_CHECKPOINTS: copy
     its files to where whoever owns the database cannot reach them, and the public key, evidence.key.pub, with them.
@@ -55,9 +56,12 @@ def checkpoint_command(data: Data = None, database_url: Url = None, as_json: Jso
         async with root.postgres(settings) as conninfo:
             await migrate(conninfo)
             async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+                lost = await lost_since_newest(connection, evidence.folder)
                 name = await take(connection, evidence, root.now())
         done = _told(evidence, name)
         tell(done, done.file if name else f"nothing changed since {done.file or 'the beginning'}", as_json=as_json)
+        if lost:
+            fail(f"the log is not what was signed before, in {len(lost)} projects: audit it", DOES_NOT_HOLD)
 
     run(work)
 
@@ -127,15 +131,16 @@ def _name(checkpoint: Path) -> str:
 
 async def against_checkpoints(
     connection: Connection, settings: Settings, checkpoints: Path | None, public_key: Path | None
-) -> list[Finding]:
-    """What does not hold against the checkpoints that are named, or those of the settings if there are any."""
+) -> tuple[int, list[Finding]]:
+    """How many checkpoints there are in the folder that is named, or that of the settings if there is one, and what
+    does not hold against them."""
     evidence = evidence_of(settings)
     folder = Folder(checkpoints) if checkpoints else evidence and evidence.folder
     if not folder or not (checkpoints or folder.path.is_dir()):
-        return []
+        return 0, []
     file = public_key or public_file(key_of(settings))
     try:
-        return await against(connection, folder, public_keys(file))
+        return len(folder.names()), await against(connection, folder, public_keys(file))
     except BadKey as error:
         fail(str(error), MISUSE)
         raise

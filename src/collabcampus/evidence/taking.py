@@ -15,6 +15,7 @@ from collabcampus.evidence.checkpoint import Leaf, Malformed
 from collabcampus.evidence.folder import Folder
 from collabcampus.evidence.signing import signing_key
 from collabcampus.log.database import Connection, Database
+from collabcampus.log.verify import Finding
 from collabcampus.settings import Settings
 
 LOCK = 4_200_600_122
@@ -111,12 +112,17 @@ async def _taken(connection: Connection, evidence: Evidence, now: str) -> str | 
 
 async def _warn(connection: Connection, folder: Folder) -> None:
     """That the log is not what was signed last is known at once, and not when somebody audits."""
+    if lost := await lost_since_newest(connection, folder):
+        some = [each.project_id for each in lost[:NAMED]]
+        _logger.error("log_is_not_what_was_signed", check=lost[0].check, projects=len(lost), some=some)
+
+
+async def lost_since_newest(connection: Connection, folder: Folder) -> list[Finding]:
+    """Where the log has not what the newest checkpoint's list says."""
     for name in (await asyncio.to_thread(folder.names))[-1:]:
         with suppress(Malformed):
-            lost = await differing(connection, name, await asyncio.to_thread(folder.leaves, name))
-            if lost:
-                some = [each.project_id for each in lost[:NAMED]]
-                _logger.error("log_is_not_what_was_signed", checkpoint=name, projects=len(lost), some=some)
+            return await differing(connection, name, await asyncio.to_thread(folder.leaves, name))
+    return []
 
 
 def _is_due(evidence: Evidence, each_s: int, now: str) -> bool:

@@ -40,13 +40,14 @@ class Finding(Struct, frozen=True, rename="camel"):
 
 class Audited(Struct, frozen=True, rename="camel"):
     """What an audit looked at, what does not hold, and what is no damage: how many events are redacted, and how many
-    projects were purged."""
+    projects were purged; and how many checkpoints it was held against."""
 
     projects: int
     events: int
     findings: list[Finding]
     redacted: int = 0
     purged: int = 0
+    checkpoints: int = 0
 
 
 class Progress(Struct):
