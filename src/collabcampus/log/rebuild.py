@@ -269,7 +269,10 @@ async def _connected(conninfo: str) -> AsyncIterator[Connection]:
 async def _at_one_moment(connection: Connection) -> AsyncIterator[None]:
     async with connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        await connection.execute(f"SET LOCAL work_mem = '{WORK_MEM}'; SET LOCAL jit = off")
+        # Two connections are a rebuild's share: with workers of each beside them writers waited three times as long.
+        await connection.execute(
+            f"SET LOCAL work_mem = '{WORK_MEM}'; SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0"
+        )
         yield
 
 
